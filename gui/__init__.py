@@ -1,0 +1,1 @@
+"""Reserved for the desktop window; not part of this release yet."""

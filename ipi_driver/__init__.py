@@ -1,0 +1,1 @@
+"""Reserved for the i-PI driver; not part of this release yet."""

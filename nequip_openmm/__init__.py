@@ -1,0 +1,33 @@
+"""NequIP interatomic potentials for OpenMM, i-PI and ASE.
+
+`load` reads a trained potential; `Potential.evaluate` gives energies, forces and virials; `NequIPPotential` puts it into
+OpenMM.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nequip_openmm._version import __version__
+
+if TYPE_CHECKING:
+    from nequip_openmm.forces import NequIPPotential
+    from nequip_openmm.potential import Evaluation, Potential, load
+
+__all__ = ["Evaluation", "NequIPPotential", "Potential", "__version__", "load"]
+
+_HOME = {
+    "Evaluation": "nequip_openmm.potential",
+    "NequIPPotential": "nequip_openmm.forces",
+    "Potential": "nequip_openmm.potential",
+    "load": "nequip_openmm.potential",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are first used: torch takes seconds, and the window must not load it at all."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'nequip_openmm' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOME[name]), name)

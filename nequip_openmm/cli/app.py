@@ -1,0 +1,84 @@
+"""The ``nequip-openmm`` command: finds the sub-command's file, runs it, turns errors into one line and an exit code.
+
+Exit codes: 0 done; 2 input that cannot be used (`UserError`); 3 a run that could not go on (`RunFailed`); 130 interrupted.
+Sub-commands are imported when called, so that ``nequip-openmm --help`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from nequip_openmm._version import __version__
+from nequip_openmm.errors import RunFailed, UserError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "info": "Say what a data set holds and what is wrong with it.",
+    "train": "Train a potential.",
+    "evaluate": "Measure a potential against a data set.",
+    "md": "Run molecular dynamics in OpenMM.",
+    "import": "Turn a checkpoint of the official nequip package into a model file.",
+    "demo": "Train on methanol at CCSD(T), test, simulate, report.",
+}
+
+
+class _LazyGroup(TyperGroup):
+    """Imports ``nequip_openmm.cli.<name>`` (``import_`` for ``import``) when ``<name>`` is asked for.
+
+    The module holds one function named as the file that typer turns into the command.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        if "--help" in sys.argv[1:2]:  # the overview needs the one-line texts only
+            return click.Command(cmd_name, help=COMMANDS[cmd_name])
+        name = "import_" if cmd_name == "import" else cmd_name
+        function = getattr(importlib.import_module(f"nequip_openmm.cli.{name}"), name)
+        app = typer.Typer(add_completion=False)
+        app.command(name=cmd_name, help=function.__doc__)(function)
+        return get_command(app)
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    name="nequip-openmm",
+    help="NequIP potentials for OpenMM, i-PI and ASE: train, evaluate, simulate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line and exit; see the module's text for exit codes."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app(args=argv, standalone_mode=True)
+    except UserError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        sys.exit(2)
+    except RunFailed as error:
+        console.print(f"stopped: {error}", style="red", markup=False)
+        if error.hint:
+            console.print(error.hint, markup=False)
+        sys.exit(3)

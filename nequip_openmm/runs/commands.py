@@ -1,0 +1,86 @@
+"""Commands to a running job: JSON lines on its standard input, read without blocking."""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+__all__ = ["Command", "Commands"]
+
+KNOWN = ("pause", "resume", "stop", "checkpoint", "set")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One order: ``{"cmd": "stop"}`` or ``{"cmd": "set", "temperature": 320}``.
+
+    Attributes
+    ----------
+    name
+        One of ``pause``, ``resume``, ``stop``, ``checkpoint``, ``set``.
+    values
+        What else stood in the object.
+    """
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Commands:
+    """A queue of commands that a daemon thread fills from a stream.
+
+    The end of the stream means that whoever started the job is gone; a job that was started with ``--events`` then gets a
+    ``stop``, so that it saves and ends.
+
+    Parameters
+    ----------
+    stream
+        Text lines, usually ``sys.stdin``.
+    stop_at_end
+        Whether the end of the stream stops the job.
+    """
+
+    def __init__(self, stream: IO[str] | None = None, *, stop_at_end: bool = True) -> None:
+        self._queue: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._unknown: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._stop_at_end = stop_at_end
+        source = sys.stdin if stream is None else stream
+        threading.Thread(target=self._read, args=(source,), daemon=True).start()
+
+    def poll(self) -> Command | None:
+        """Return the next command, or None when there is none."""
+        return _next(self._queue)
+
+    def poll_unknown(self) -> str | None:
+        """Return the next line that was no command, or None; for a warning."""
+        return _next(self._unknown)
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            if line.strip():
+                self._accept(line)
+        if self._stop_at_end:
+            self._queue.put(Command("stop"))
+
+    def _accept(self, line: str) -> None:
+        try:
+            values = json.loads(line)
+            name = values.pop("cmd")
+        except (json.JSONDecodeError, AttributeError, KeyError):
+            self._unknown.put(line.strip())
+            return
+        if name in KNOWN:
+            self._queue.put(Command(name, values))
+        else:
+            self._unknown.put(line.strip())
+
+
+def _next(items: queue.SimpleQueue[Any]) -> Any:
+    try:
+        return items.get_nowait()
+    except queue.Empty:
+        return None
