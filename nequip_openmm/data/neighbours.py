@@ -25,6 +25,9 @@ Search = Callable[[FloatArray, FloatArray, NDArray[np.bool_], float], tuple[IntA
 MAX_PAIRS = 200_000_000
 """Expected number of pairs above which a cutoff is refused: their indices alone would take 8 GB."""
 
+FARTHEST = 1e7
+"""Coordinate in Å beyond which differences of float64 positions are no longer exact to 1e-8 Å."""
+
 
 def neighbour_list(
     positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float
@@ -53,7 +56,7 @@ def neighbour_list(
     Raises
     ------
     StructureError
-        For a position that is not finite, a cutoff that is not positive or absurdly large, a periodic direction without a
+        For a position that is not finite or very far away, a cutoff that is not positive or absurdly large, a periodic direction without a
         lattice vector of its own.
     """
     points = np.ascontiguousarray(positions, dtype=np.float64).reshape(-1, 3)
@@ -65,6 +68,8 @@ def neighbour_list(
         return np.zeros((2, 0), dtype=np.int64), np.zeros((0, 3), dtype=np.int64)
     box = complete_cell(np.asarray(cell, dtype=np.float64), periodic, points)
     _check_pair_count(points, box, periodic, cutoff)
+    if not periodic.all():
+        points, box = _close_gaps(points, box, periodic, cutoff)
     return _search()(points, box, periodic, float(cutoff))
 
 
@@ -106,6 +111,28 @@ def _span(normals: FloatArray, points: FloatArray) -> FloatArray:
     return normals * (np.ptp(points @ normals.T, axis=0) + 1.0)[:, None]
 
 
+def _close_gaps(
+    points: FloatArray, box: FloatArray, pbc: NDArray[np.bool_], cutoff: float
+) -> tuple[FloatArray, FloatArray]:
+    """Shorten empty space wider than the cutoff along directions that do not repeat.
+
+    No pair spans such a gap, so the pairs stay the same. An atom that has flown off a surface would otherwise stretch the
+    search grid until vesin 0.6 runs out of time or ends the process with a division by zero.
+    """
+    lengths = np.linalg.norm(box, axis=1)
+    box = box.copy()
+    for axis in np.flatnonzero(~pbc & (lengths > 100.0 * cutoff)):
+        normal = box[axis] / lengths[axis]
+        height = points @ normal
+        order = np.argsort(height)
+        excess = np.maximum(np.diff(height[order], prepend=height[order[0]]) - 2.0 * cutoff, 0.0)
+        lowered = np.empty_like(height)
+        lowered[order] = np.cumsum(excess)
+        points = points - lowered[:, None] * normal
+        box[axis] = normal * (lengths[axis] - lowered.max())
+    return points, box
+
+
 def _axes(pbc: NDArray[np.bool_]) -> str:
     return ", ".join(name for name, repeats in zip("abc", pbc) if repeats)
 
@@ -114,6 +141,12 @@ def _check_positions(points: FloatArray) -> None:
     bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(bad):
         raise StructureError(f"position of atom {bad[0]} is not finite ({len(bad)} such atoms)")
+    far = np.flatnonzero((np.abs(points) > FARTHEST).any(axis=1))
+    if len(far):
+        raise StructureError(
+            f"atom {far[0]} lies more than {FARTHEST:g} Å from the origin ({len(far)} such atoms); "
+            "has the simulation blown up, or are positions in another unit than Å?"
+        )
 
 
 def _check_pair_count(

@@ -157,3 +157,20 @@ def test_names_the_atom_whose_position_is_not_finite() -> None:
     positions[3, 1] = np.inf
     with pytest.raises(StructureError, match="atom 3 is not finite"):
         neighbour_list(positions, TRICLINIC, True, 4.0)
+
+
+@pytest.mark.parametrize("pbc", [(True, True, False), (True, False, False), (False, False, False)])
+def test_an_atom_that_flew_off_does_not_disturb_the_rest(pbc: tuple[bool, ...]) -> None:
+    positions = random_case(10, TRICLINIC, 30, 1.0)
+    expected = as_set(*neighbour_list(positions, TRICLINIC, pbc, 4.0))
+    normal = np.cross(TRICLINIC[0], TRICLINIC[1])
+    for distance in (1e3, 1e6, -9e6):
+        lost = positions.mean(axis=0) + distance * normal / np.linalg.norm(normal)
+        found = as_set(*neighbour_list(np.vstack([positions, lost]), TRICLINIC, pbc, 4.0))
+        assert {pair for pair in found if 30 not in pair[:2]} == expected
+        assert all(pair[0] == pair[1] for pair in found if 30 in pair[:2])
+
+
+def test_refuses_positions_too_far_to_subtract() -> None:
+    with pytest.raises(StructureError, match=r"atom 1 lies more than 1e\+07 Å"):
+        neighbour_list([[0.0, 0, 0], [0, 2e7, 0]], np.zeros((3, 3)), False, 4.0)
