@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import sys
@@ -60,23 +61,31 @@ class Commands:
         return _next(self._unknown)
 
     def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            if line.strip():
-                self._accept(line)
+        with contextlib.suppress(
+            ValueError
+        ):  # bytes that are no text, or a stream closed under us: its end
+            for line in stream:
+                if line.strip():
+                    self._accept(line)
         if self._stop_at_end:
             self._queue.put(Command("stop"))
 
     def _accept(self, line: str) -> None:
-        try:
-            values = json.loads(line)
-            name = values.pop("cmd")
-        except (json.JSONDecodeError, AttributeError, KeyError):
-            self._unknown.put(line.strip())
-            return
-        if name in KNOWN:
+        values = _parse(line)
+        name = values.pop("cmd", None)
+        if isinstance(name, str) and name in KNOWN:
             self._queue.put(Command(name, values))
         else:
             self._unknown.put(line.strip())
+
+
+def _parse(line: str) -> dict[str, Any]:
+    """Return the JSON object that a line holds; an empty one for anything else."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _next(items: queue.SimpleQueue[Any]) -> Any:

@@ -8,6 +8,7 @@ is listed in ``nonfinite``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nequip_openmm._version import __version__
+from nequip_openmm.errors import UserError
 
 __all__ = ["PROTOCOL_VERSION", "EventStream", "read_events"]
 
@@ -41,7 +43,14 @@ class EventStream:
 
     @classmethod
     def open(cls, log: Path, extra: str | None = None) -> EventStream:
-        """Append to ``log`` and to ``extra``, a file path or the number of an open file descriptor."""
+        """Append to ``log`` and to ``extra``, a file path or the number of an open file descriptor.
+
+        Raises
+        ------
+        UserError
+            If ``extra`` cannot be opened.
+        """
+        _cut_half_line(log)
         sinks: list[IO[str]] = [log.open("a", encoding="utf-8")]
         if extra is not None:
             sinks.append(_open_sink(extra))
@@ -103,6 +112,8 @@ class EventStream:
             sink.flush()
         except BrokenPipeError:
             self._sinks.remove(sink)
+            with contextlib.suppress(BrokenPipeError):  # it tries to write what is left
+                sink.close()
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
@@ -114,9 +125,24 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _open_sink(target: str) -> IO[str]:
-    if target.isdigit():
-        return os.fdopen(os.dup(int(target)), "w", encoding="utf-8")
-    return Path(target).open("a", encoding="utf-8")
+    try:
+        if target.isdigit():
+            return os.fdopen(os.dup(int(target)), "w", encoding="utf-8")
+        return Path(target).open("a", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"events {target}: {error.strerror}; give a path that can be written or the number of an open descriptor"
+        ) from error
+
+
+def _cut_half_line(log: Path) -> None:
+    """Remove a last line without end, which a killed process or a full disk leaves."""
+    if not log.exists():
+        return
+    content = log.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(log, whole)
 
 
 def _finite(event: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +158,8 @@ def _has_nonfinite(value: Any) -> bool:
         return any(_has_nonfinite(item) for item in value.values())
     if isinstance(value, (list, tuple)):
         return any(_has_nonfinite(item) for item in value)
+    if hasattr(value, "tolist"):  # numpy
+        return _has_nonfinite(value.tolist())
     return isinstance(value, float) and not math.isfinite(value)
 
 

@@ -47,11 +47,7 @@ class RunFolder:
             If something other than an empty folder is there already, or it cannot be made.
         """
         folder = cls(Path(path))
-        if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-            raise UserError(
-                f"output {folder.path} exists and is not an empty folder; "
-                "choose another --output, or continue that run with --resume"
-            )
+        cls.require_free(folder.path)
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
             with atomic_write(folder.path / SPEC) as temporary:
@@ -60,6 +56,15 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"cannot write to {folder.path}: {error.strerror}") from error
         return folder
+
+    @staticmethod
+    def require_free(path: Path) -> None:
+        """Raise `UserError` if something other than an empty folder is there; for a look before long preparations."""
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(
+                f"output {path} exists and is not an empty folder; "
+                "choose another --output, or continue that run with --resume"
+            )
 
     @classmethod
     def open(cls, path: Path | str, kind: str) -> RunFolder:
