@@ -1,7 +1,7 @@
 """NequIP interatomic potentials for OpenMM, i-PI and ASE.
 
-`load` reads a trained potential; `Potential.evaluate` gives energies, forces and virials; `NequIPPotential` puts it into
-OpenMM.
+`load` reads a trained potential; `Potential.evaluate` gives energies, forces and virials of ASE Atoms or of a `Frame` of
+plain arrays; `NequIPPotential` puts it into OpenMM.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from nequip_openmm._version import __version__
 
 if TYPE_CHECKING:
+    from nequip_openmm.data.frame import Frame
     from nequip_openmm.forces import NequIPPotential
     from nequip_openmm.potential import Evaluation, Potential, load
 
-__all__ = ["Evaluation", "NequIPPotential", "Potential", "__version__", "load"]
+__all__ = ["Evaluation", "Frame", "NequIPPotential", "Potential", "__version__", "load"]
 
 _HOME = {
     "Evaluation": "nequip_openmm.potential",
+    "Frame": "nequip_openmm.data.frame",
     "NequIPPotential": "nequip_openmm.forces",
     "Potential": "nequip_openmm.potential",
     "load": "nequip_openmm.potential",
