@@ -188,7 +188,8 @@ def model_from_bytes(
 def _document(content: bytes, name: str) -> dict[str, Any]:
     """Return our JSON document from the header of a safetensors file."""
     size = int.from_bytes(content[:8], "little")
-    if content[:2] == b"PK" or content[:1] == b"\x80":
+    # A safetensors file begins with a length, whose bytes may be anything, and then "{".
+    if content[8:9] != b"{" and (content[:2] == b"PK" or content[:1] == b"\x80"):
         raise ModelFileError(
             f"{name}: is a pickled checkpoint, not a model file; if it is one of the official nequip package, "
             "convert it with: nequip-openmm import"
