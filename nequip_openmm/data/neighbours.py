@@ -9,6 +9,7 @@ The search is done by vesin, or by matscipy where vesin is missing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -49,7 +50,7 @@ def neighbour_list(
     Returns
     -------
     edge_index
-        (2, E); row 0 the centres i, ascending, row 1 the neighbours j.
+        (2, E); row 0 the centres i, row 1 the neighbours j; pairs are in the order of i, then j, then shift.
     shifts
         (E, 3) whole numbers of lattice vectors, zero along directions that do not repeat.
 
@@ -70,7 +71,7 @@ def neighbour_list(
     _check_pair_count(points, box, periodic, cutoff)
     if not periodic.all():
         points, box = _close_gaps(points, box, periodic, cutoff)
-    return _search()(points, box, periodic, float(cutoff))
+    return _in_order(*_search()(points, box, periodic, float(cutoff)))
 
 
 def complete_cell(cell: FloatArray, pbc: NDArray[np.bool_], points: FloatArray) -> FloatArray:
@@ -162,6 +163,26 @@ def _check_pair_count(
             f"a cutoff of {cutoff:g} Å gives about {expected:.1e} pairs for {len(points)} atoms; "
             "is the cutoff or the cell in another unit than Å?"
         )
+
+
+def _in_order(edge_index: IntArray, shifts: IntArray) -> tuple[IntArray, IntArray]:
+    """Sort pairs by centre, neighbour and shift.
+
+    Sums over pairs in float32 depend on their order; with one order the numbers do not depend on the search.
+    """
+    if len(shifts) == 0:
+        return edge_index, shifts
+    columns = [*edge_index, *shifts.T]  # most significant first
+    lowest = [int(column.min()) for column in columns]
+    sizes = [int(column.max()) - least + 1 for column, least in zip(columns, lowest)]
+    if math.prod(sizes) < 2**62:
+        key = np.zeros(len(shifts), dtype=np.int64)
+        for column, least, size in zip(columns, lowest, sizes):
+            key = key * size + (column - least)
+        order = np.argsort(key, kind="stable")
+    else:  # atoms so far outside the cell that one number per pair would overflow
+        order = np.lexsort(columns[::-1])
+    return np.ascontiguousarray(edge_index[:, order]), np.ascontiguousarray(shifts[order])
 
 
 def _search() -> Search:

@@ -1,0 +1,193 @@
+"""Which ways into OpenMM the installed packages offer, and why not the others.
+
+TorchForce (package openmmtorch) runs TorchScript inside OpenMM; PythonForce (OpenMM itself) calls Python at every step.
+Versions that do not fit together end the process in C++ without an exception, so they are read from the packages' metadata
+before anything is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from types import ModuleType
+from typing import NamedTuple
+
+from nequip_openmm.errors import BackendError, nearest
+
+__all__ = [
+    "BACKENDS",
+    "Availability",
+    "Choice",
+    "available",
+    "choose",
+    "import_openmm",
+    "import_openmmtorch",
+]
+
+BACKENDS = ("TorchForce", "PythonForce")
+FITS = "openmmtorch 1.5 with torch 2.9 and OpenMM 8.5"
+INSTALL = "pip install 'openmm>=8.5.2,<8.6' 'openmmtorch==1.5' 'torch>=2.9,<2.10'"
+
+
+class Availability(NamedTuple):
+    """Whether a backend works here.
+
+    Attributes
+    ----------
+    name
+        ``"TorchForce"`` or ``"PythonForce"``.
+    works
+        Whether it can be used.
+    reason
+        The versions that make it work, or what stands in the way and what to install.
+    """
+
+    name: str
+    works: bool
+    reason: str
+
+
+class Choice(NamedTuple):
+    """A backend that works, and why it was taken."""
+
+    name: str
+    reason: str
+
+
+def available() -> tuple[Availability, ...]:
+    """Return for every backend whether it works with the installed packages; imports none of them."""
+    return (
+        _availability("TorchForce", _against_torch_force(), ("torch", "openmm", "openmmtorch")),
+        _availability("PythonForce", _against_python_force(), ("torch", "openmm")),
+    )
+
+
+def choose(backend: str = "auto") -> Choice:
+    """Return the backend to use.
+
+    Parameters
+    ----------
+    backend
+        ``"TorchForce"``, ``"PythonForce"``, or ``"auto"`` for TorchForce where it works, else PythonForce.
+
+    Raises
+    ------
+    BackendError
+        If the backend is unknown, or does not work; the message names the versions that would.
+    """
+    if backend not in ("auto", *BACKENDS):
+        close = nearest(str(backend), ("auto", *BACKENDS))
+        raise BackendError(
+            f"backend {backend!r} is unknown{close}; choose auto, TorchForce or PythonForce"
+        )
+    torch_force, python_force = available()
+    if backend != "auto":
+        asked = torch_force if backend == "TorchForce" else python_force
+        if not asked.works:
+            raise BackendError(f"{asked.name} cannot be used: {asked.reason}")
+        return Choice(asked.name, f"asked for; {asked.reason}")
+    if torch_force.works:
+        return Choice(torch_force.name, torch_force.reason)
+    if python_force.works:
+        return Choice(python_force.name, f"TorchForce cannot be used: {torch_force.reason}")
+    raise BackendError(python_force.reason)
+
+
+def import_openmm() -> ModuleType:
+    """Return the module ``openmm``; raises `BackendError` with the command that installs it."""
+    try:
+        import openmm
+    except ImportError as error:
+        raise BackendError(
+            f"OpenMM is needed here and cannot be imported ({error}): pip install 'nequip-openmm[openmm]'"
+        ) from error
+    return openmm
+
+
+def import_openmmtorch() -> ModuleType:
+    """Return the module ``openmmtorch``, loaded in the order that works.
+
+    Raises
+    ------
+    BackendError
+        If the installed versions do not fit, or the library does not load.
+    """
+    choose("TorchForce")
+    import torch  # noqa: F401  openmmtorch links to libraries that torch has to load
+
+    try:
+        with _without_simtk_notice():
+            import openmmtorch
+    except ImportError as error:
+        raise BackendError(f"openmmtorch does not load ({error}): {INSTALL}") from error
+    return openmmtorch
+
+
+def _availability(name: str, objection: str | None, packages: tuple[str, ...]) -> Availability:
+    if objection is not None:
+        return Availability(name, False, objection)
+    versions = ", ".join(f"{package} {_version(package)}" for package in packages)
+    return Availability(name, True, f"{name} works with {versions}")
+
+
+def _against_torch_force() -> str | None:
+    """Return what forbids TorchForce, or None."""
+    openmm, bridge, torch = (_version(name) for name in ("openmm", "openmmtorch", "torch"))
+    if openmm is None:
+        return _NO_OPENMM
+    if bridge is None:
+        return f"openmmtorch is not installed: {INSTALL}"
+    if _release(bridge) != (1, 5):
+        return f"openmmtorch {bridge} is not known to work; {FITS} does: {INSTALL}"
+    if _release(openmm) != (8, 5):
+        consequence = (
+            "crashes when a TorchForce is copied" if _release(openmm) > (8, 5) else "is too old"
+        )
+        return f"OpenMM {openmm} {consequence} with openmmtorch {bridge}; {FITS} works: {INSTALL}"
+    if torch is None or _release(torch) != (2, 9):
+        return f"openmmtorch {bridge} does not run with torch {torch}; {FITS} works: {INSTALL}"
+    return None
+
+
+def _against_python_force() -> str | None:
+    """Return what forbids PythonForce, or None."""
+    openmm = _version("openmm")
+    if openmm is None:
+        return _NO_OPENMM
+    if _release(openmm) < (8, 5):
+        return f"PythonForce needs OpenMM 8.5 or later, found {openmm}: pip install 'openmm>=8.5.2'"
+    return None
+
+
+_NO_OPENMM = "OpenMM is not installed: pip install 'nequip-openmm[openmm]'"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _release(version: str) -> tuple[int, int]:
+    """Return the first two numbers of a version."""
+    numbers = [int(n) for n in re.findall(r"\d+", version)[:2]]
+    return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
+
+
+@contextmanager
+def _without_simtk_notice() -> Iterator[None]:
+    """Hide the one log record of openmmtorch 1.5 that importing simtk.openmm, as it does itself, is deprecated."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "simtk.openmm" not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(keep)
+    try:
+        yield
+    finally:
+        root.removeFilter(keep)

@@ -1,0 +1,128 @@
+"""A model as OpenMM's TorchForce calls it: TorchScript from positions to energy and forces, in OpenMM's units.
+
+This file is compiled by TorchScript, which reads annotations as objects: no ``from __future__ import annotations`` here.
+"""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nequip_openmm.data.neighbours import FARTHEST
+from nequip_openmm.forces.neighbours_script import pairs_within
+from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL, NM_TO_ANGSTROM
+
+__all__ = ["OpenMMModule", "script_module"]
+
+
+class OpenMMModule(nn.Module):
+    """Neighbour list, model, derivative and units in one module.
+
+    Parameters
+    ----------
+    model
+        Called as `NequIP`: (positions, types, edge_index, shifts, cell, graph) to atomic energies in eV.
+    types
+        Type of every atom that the model sees.
+    cutoff
+        In Å.
+    is_periodic
+        Whether OpenMM passes box vectors.
+    atoms
+        Indices of those atoms among OpenMM's particles; None means that the particles are just these atoms.
+    """
+
+    types: Tensor
+    atoms: Tensor
+
+    def __init__(
+        self,
+        model: nn.Module,
+        types: Sequence[int],
+        cutoff: float,
+        is_periodic: bool,
+        atoms: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.cutoff = float(cutoff)
+        self.is_periodic = bool(is_periodic)
+        self.is_subset = atoms is not None
+        self.register_buffer("types", torch.tensor(list(types), dtype=torch.int64))
+        chosen = range(len(types)) if atoms is None else atoms
+        self.register_buffer("atoms", torch.tensor(list(chosen), dtype=torch.int64))
+        self.farthest = FARTHEST
+        self.nm_to_angstrom = NM_TO_ANGSTROM
+        self.ev_to_kj = EV_TO_KJ_PER_MOL
+        self.force_factor = EV_TO_KJ_PER_MOL / ANGSTROM_TO_NM
+
+    def forward(self, positions: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the energy in kJ/mol, float64, and the forces in kJ/mol/nm, laid out as the positions are.
+
+        Parameters
+        ----------
+        positions
+            (n_particles, 3) in nm, of any floating-point type, on any device, wrapped or not.
+        box
+            (3, 3) box vectors as rows in nm; ignored where nothing repeats.
+        """
+        where = (
+            self.types.device
+        )  # OpenCL leaves positions on the CPU and moves the module to a GPU
+        x = positions.detach().to(device=where, dtype=torch.float64)
+        if self.is_subset:
+            x = x.index_select(0, self.atoms)
+        elif x.size(0) != self.types.size(0):
+            raise RuntimeError(
+                f"the potential was made for {self.types.size(0)} atoms but the System has {x.size(0)} "
+                "particles; make the force with atoms="
+            )
+        x = x * self.nm_to_angstrom
+        if not bool((x.abs() <= self.farthest).all()):  # nor is NaN
+            raise RuntimeError(
+                f"a particle is more than {self.farthest} Å from the origin, or not finite: the simulation has blown up"
+            )
+        cell = self._cell(box, x)
+
+        edge_index, shifts = pairs_within(x, cell, self.is_periodic, self.cutoff)
+        x.requires_grad_(True)
+        graph = torch.zeros_like(self.types)
+        energy = self.model(x, self.types, edge_index, shifts, cell.unsqueeze(0), graph).sum()
+        gradient = self._gradient(energy, x)
+        if not bool(torch.isfinite(energy) & torch.isfinite(gradient).all()):
+            raise RuntimeError(
+                "the potential gave an energy or a force that is not finite: atoms overlap, or the simulation has blown up"
+            )
+        forces = -self.force_factor * gradient
+        if self.is_subset:
+            forces = torch.zeros(
+                positions.size(0), 3, dtype=torch.float64, device=where
+            ).index_copy(0, self.atoms, forces)
+        # TorchForce reads the memory of this tensor as a packed array of the type that it passed in
+        forces = forces.to(device=positions.device, dtype=positions.dtype).contiguous()
+        return energy.detach() * self.ev_to_kj, forces
+
+    def _cell(self, box: Tensor | None, x: Tensor) -> Tensor:
+        """Return the lattice vectors in Å, zeros where nothing repeats."""
+        if not self.is_periodic:
+            return torch.zeros(3, 3, dtype=x.dtype, device=x.device)
+        if box is None:
+            raise RuntimeError("this potential is periodic and needs box vectors")
+        return box.detach().to(device=x.device, dtype=x.dtype) * self.nm_to_angstrom
+
+    def _gradient(self, energy: Tensor, x: Tensor) -> Tensor:
+        """Return ∂E/∂x; zero where no atom has a neighbour."""
+        if not energy.requires_grad:
+            return torch.zeros_like(x)
+        gradient = torch.autograd.grad([energy], [x], allow_unused=True)[0]
+        return torch.zeros_like(x) if gradient is None else gradient
+
+
+def script_module(module: OpenMMModule) -> torch.jit.ScriptModule:
+    """Return the module compiled; the one given, and the model in it, stay as they are.
+
+    The compiled one is on the CPU, so that the XML of a System opens anywhere: OpenMM moves it to the device of the platform.
+    Its weights ask for no gradients, which would be computed in vain.
+    """
+    return torch.jit.script(copy.deepcopy(module).to("cpu").eval().requires_grad_(False))

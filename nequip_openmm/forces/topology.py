@@ -1,0 +1,182 @@
+"""From an OpenMM topology to what a potential and a System need: elements, masses, box."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
+from nequip_openmm.data.batch import species_to_types
+from nequip_openmm.errors import StructureError, UserError
+from nequip_openmm.forces.backends import import_openmm
+from nequip_openmm.units import ANGSTROM_TO_NM
+
+__all__ = ["SMALLEST_VOLUME_PER_ATOM", "atom_types", "box_vectors", "chosen_atoms", "masses"]
+
+SMALLEST_VOLUME_PER_ATOM = 1.0
+"""Å³; below it a box is in the wrong unit (diamond, the densest packing of atoms at normal pressure, has 5.7)."""
+
+
+def atom_types(
+    topology: Any, species: tuple[str, ...], atoms: list[int] | None = None
+) -> NDArray[np.int64]:
+    """Return the model's type of every atom, or of the chosen ones.
+
+    Raises
+    ------
+    StructureError
+        For atoms without an element (virtual sites, extra particles) and for elements that the model does not know, with
+        their indices; for no atoms at all.
+    """
+    every = topology_atoms(topology)
+    picked = every if atoms is None else [every[i] for i in atoms]
+    if not picked:
+        raise StructureError(
+            "there are no atoms to evaluate: the topology or the list of atoms is empty"
+        )
+    massless = [atom for atom in picked if atom.element is None]
+    if massless:
+        raise StructureError(
+            f"{_listed(massless)} no element (virtual sites or extra particles), which the potential cannot evaluate; "
+            "remove them from the topology or leave them out of atoms="
+        )
+    numbers = np.array([atom.element.atomic_number for atom in picked], dtype=np.int64)
+    try:
+        return species_to_types(numbers, species)
+    except StructureError:
+        known = {atomic_numbers[symbol] for symbol in species}
+        unknown = [atom for atom in picked if atom.element.atomic_number not in known]
+        named = ", ".join(sorted({atom.element.symbol for atom in unknown}))
+        raise StructureError(
+            f"the model knows {', '.join(species)} but not {named}: {_listed(unknown)} this element; "
+            "train a model on data with it, or leave these atoms out"
+        ) from None
+
+
+def chosen_atoms(atoms: Iterable[int] | None, n_particles: int) -> list[int] | None:
+    """Return a subset of the topology's atoms as a list of plain whole numbers, checked; None stays None.
+
+    Raises
+    ------
+    UserError
+        For indices that are no whole numbers, out of range or given twice.
+    """
+    if atoms is None:
+        return None
+    given = np.array(list(atoms))
+    if len(given) and not np.issubdtype(given.dtype, np.integer):
+        raise UserError(f"atoms must be whole numbers counted from 0, got {given.dtype} values")
+    outside = sorted({int(i) for i in given if not 0 <= i < n_particles})
+    if outside:
+        raise UserError(
+            f"atoms {_some(outside)} are not in the topology, which has {n_particles} atoms, 0 to {n_particles - 1}"
+        )
+    indices, times = np.unique(given, return_counts=True)
+    if (times > 1).any():
+        raise UserError(f"atoms {_some(indices[times > 1].tolist())} are given more than once")
+    return [int(i) for i in given]
+
+
+def box_vectors(topology: Any, n_atoms: int) -> NDArray[np.float64] | None:
+    """Return the box (3, 3) in nm in OpenMM's reduced form, or None for a topology without one.
+
+    Raises
+    ------
+    StructureError
+        For a box that has no volume, is too small to be in nm, or is not in OpenMM's orientation.
+    """
+    vectors = topology.getPeriodicBoxVectors()
+    if vectors is None:
+        return None
+    unit = import_openmm().unit
+    box = np.array(vectors.value_in_unit(unit.nanometer), dtype=np.float64)
+    volume = abs(np.linalg.det(box)) / ANGSTROM_TO_NM**3
+    if not volume > SMALLEST_VOLUME_PER_ATOM * n_atoms:  # also true for NaN
+        raise StructureError(
+            f"the periodic box {box.tolist()} nm holds {volume:.3g} Å³ for {n_atoms} atoms; are its vectors in nm?"
+        )
+    if np.triu(box, 1).any() or (box.diagonal() <= 0.0).any():
+        raise StructureError(
+            f"OpenMM wants box vectors a along x, b in the xy plane and c with a positive z, got {box.tolist()} nm; "
+            "rotate box and positions together"
+        )
+    return _reduced(box)
+
+
+def masses(topology: Any, hydrogen_mass: Any = None) -> list[float]:
+    """Return the mass in dalton of every atom.
+
+    With ``hydrogen_mass`` every hydrogen bound to a heavy atom gets that mass, taken from the heavy atom, as in OpenMM's
+    `ForceField.createSystem`.
+
+    Raises
+    ------
+    UserError
+        If the mass is not positive, or leaves a heavy atom without mass.
+    """
+    every = topology_atoms(topology)
+    unit = import_openmm().unit
+    found = [
+        0.0 if a.element is None else float(a.element.mass.value_in_unit(unit.dalton))
+        for a in every
+    ]
+    if hydrogen_mass is None:
+        return found
+    wanted = _as_dalton(hydrogen_mass, unit)
+    for hydrogen, heavy in _hydrogen_bonds(topology):
+        found[heavy.index] -= wanted - found[hydrogen.index]
+        found[hydrogen.index] = wanted
+        if found[heavy.index] <= 0.0:
+            raise UserError(
+                f"hydrogenMass={wanted:g} leaves atom {heavy.index} ({heavy.name}) a mass of {found[heavy.index]:.3g} Da; "
+                "choose a smaller one (1.5 to 3)"
+            )
+    return found
+
+
+def topology_atoms(topology: Any) -> list[Any]:
+    """Return the atoms; raises `UserError` for what is not a topology."""
+    if not hasattr(topology, "getPeriodicBoxVectors"):
+        hint = "; pass its .topology" if hasattr(topology, "topology") else ""
+        raise UserError(f"expected an openmm.app.Topology, got {type(topology).__name__}{hint}")
+    return list(topology.atoms())
+
+
+def _hydrogen_bonds(topology: Any) -> list[tuple[Any, Any]]:
+    """Return (hydrogen, heavy atom) of every bond between the two."""
+    pairs = []
+    for first, second in topology.bonds():
+        symbols = [None if a.element is None else a.element.symbol for a in (first, second)]
+        if None in symbols or symbols.count("H") != 1:
+            continue
+        pairs.append((first, second) if symbols[0] == "H" else (second, first))
+    return pairs
+
+
+def _as_dalton(mass: Any, unit: Any) -> float:
+    value = float(mass.value_in_unit(unit.dalton) if unit.is_quantity(mass) else mass)
+    if not (math.isfinite(value) and value > 0.0):
+        raise UserError(f"hydrogenMass must be a positive mass in dalton, got {mass}")
+    return value
+
+
+def _reduced(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take from b and c those multiples of the vectors before them that OpenMM's reduced form forbids; the lattice stays."""
+    a, b, c = box
+    c = c - b * np.round(c[1] / b[1])
+    c = c - a * np.round(c[0] / a[0])
+    b = b - a * np.round(b[0] / a[0])
+    return np.array([a, b, c])
+
+
+def _listed(atoms: list[Any]) -> str:
+    names = _some([f"{atom.index} ({atom.name})" for atom in atoms])
+    return f"atom {names} has" if len(atoms) == 1 else f"atoms {names} have"
+
+
+def _some(items: list[Any], most: int = 8) -> str:
+    return ", ".join(str(item) for item in items[:most]) + (", ..." if len(items) > most else "")

@@ -1,0 +1,127 @@
+"""Which backend is taken follows from versions alone, and a refusal names the versions that would work."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from nequip_openmm.errors import BackendError
+from nequip_openmm.forces import backends
+
+WORKING = {"torch": "2.9.1", "openmm": "8.5.2", "openmmtorch": "1.5"}
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Versions that the package believes to be installed; tests change them."""
+    versions = dict(WORKING)
+    monkeypatch.setattr(backends, "_version", versions.get)
+    return versions
+
+
+def test_auto_takes_torch_force_where_everything_fits(installed: dict[str, str]) -> None:
+    choice = backends.choose()
+    assert choice.name == "TorchForce"
+    assert "torch 2.9.1, openmm 8.5.2, openmmtorch 1.5" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "says"),
+    [
+        ("openmm", "8.6.1", "crashes when a TorchForce is copied"),
+        ("openmm", "8.6.0.dev-abc", "crashes when a TorchForce is copied"),
+        ("openmm", "9.0", "crashes when a TorchForce is copied"),
+        ("torch", "2.10.0+cu128", "does not run with torch 2.10.0"),
+        ("torch", "2.8.0", "does not run with torch 2.8.0"),
+        ("openmmtorch", "1.4", "openmmtorch 1.4 is not known to work"),
+        ("openmmtorch", "1.6", "openmmtorch 1.6 is not known to work"),
+        ("openmmtorch", None, "openmmtorch is not installed"),
+    ],
+)
+def test_versions_that_do_not_fit(
+    installed: dict[str, str], package: str, version: str | None, says: str
+) -> None:
+    if version is None:
+        del installed[package]
+    else:
+        installed[package] = version
+    with pytest.raises(BackendError, match=says) as refusal:
+        backends.choose("TorchForce")
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert "'openmmtorch==1.5'" in message
+    assert "'torch>=2.9,<2.10'" in message
+    auto = backends.choose("auto")
+    assert auto.name == "PythonForce"
+    assert says in auto.reason
+    with pytest.raises(BackendError, match=says):
+        backends.import_openmmtorch()
+
+
+def test_an_old_openmm_has_no_backend(installed: dict[str, str]) -> None:
+    installed["openmm"] = "8.4.0"
+    assert [backend.works for backend in backends.available()] == [False, False]
+    for name in ("auto", "PythonForce"):
+        with pytest.raises(BackendError, match=r"needs OpenMM 8.5 or later, found 8.4.0"):
+            backends.choose(name)
+
+
+def test_without_openmm(installed: dict[str, str]) -> None:
+    del installed["openmm"]
+    for name in ("auto", "PythonForce", "TorchForce"):
+        with pytest.raises(BackendError, match=r"pip install 'nequip-openmm\[openmm\]'"):
+            backends.choose(name)
+
+
+def test_openmm_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openmm", None)
+    with pytest.raises(BackendError, match=r"nequip-openmm\[openmm\]"):
+        backends.import_openmm()
+
+
+def test_a_library_that_does_not_load(
+    installed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openmmtorch", None)
+    with pytest.raises(BackendError, match=r"openmmtorch does not load .*openmmtorch==1.5"):
+        backends.import_openmmtorch()
+
+
+@pytest.mark.parametrize("name", ["torchforce", "TorchForces", "", "CUDA", None])
+def test_unknown_names(name: object) -> None:
+    with pytest.raises(BackendError, match="choose auto, TorchForce or PythonForce"):
+        backends.choose(name)  # type: ignore[arg-type]
+
+
+def test_a_mistyped_name_is_corrected() -> None:
+    with pytest.raises(BackendError, match="did you mean 'TorchForce'"):
+        backends.choose("torchforce")
+
+
+def test_asking_imports_neither_torch_nor_openmm() -> None:
+    code = (
+        "import sys; from nequip_openmm.forces.backends import available; available();"
+        "print([m for m in ('torch', 'openmm', 'openmmtorch') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not backends.available()[0].works, reason=backends.available()[0].reason)
+def test_loading_openmmtorch_is_silent_and_leaves_logging_as_it_was() -> None:
+    code = (
+        "from nequip_openmm.forces.backends import import_openmmtorch as f; print(f().TorchForce)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "TorchForce" in result.stdout
+    assert result.stderr == ""
+    before = list(logging.getLogger().filters)
+    backends.import_openmmtorch()
+    assert logging.getLogger().filters == before
