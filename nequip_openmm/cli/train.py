@@ -1,0 +1,156 @@
+"""``nequip-openmm train``."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nequip_openmm.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from nequip_openmm.training import TrainingConfig, TrainingResult
+
+__all__ = ["train"]
+
+RESUMABLE = (
+    "max_epochs",
+    "max_time",
+    "early_stopping_patience",
+    "checkpoint_interval",
+    "cache_size",
+    "tensorboard",
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "strategy",
+    "threads",
+)
+"""Settings of ``training`` that may differ when a run is resumed; any other would make it another run."""
+
+
+def train(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CONFIG.yaml] [KEY=VALUE]...",
+            help="YAML file, then single settings such as training.lr=0.005.",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Data set, in place of data.path.", show_default=False)
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="What the settings begin with: quick, balanced, accurate, paper-molecule, paper-periodic.",
+            show_default="balanced",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder to make.", show_default="runs/train-DATE-TIME")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Run folder to go on in.", show_default=False)
+    ] = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FD|PATH",
+            help="Write events there too, and take commands (pause, resume, stop, checkpoint) on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Train a potential."""
+    yaml_file, overrides = _split_arguments(settings or [])
+    if resume is not None:
+        _refuse_with_resume(yaml_file, dataset, preset, output)
+        config, folder = _resumed(resume, overrides), resume
+    else:
+        from nequip_openmm.training.loading import load_config
+
+        config = load_config(yaml_file, preset, overrides, dataset)
+        folder = output or Path("runs") / f"train-{datetime.now():%Y%m%d-%H%M%S}"
+    _run(config, folder, is_resumed=resume is not None, events=events)
+
+
+def _run(config: TrainingConfig, folder: Path, *, is_resumed: bool, events: str | None) -> None:
+    from nequip_openmm.runs import Commands
+    from nequip_openmm.training import train as run
+
+    is_shown = os.environ.get("LOCAL_RANK", "0") == "0"  # Lightning starts a copy for every further device
+    console = Console(stderr=True, quiet=not is_shown, soft_wrap=True, highlight=False)
+    commands = Commands() if events is not None else None
+    result = run(
+        config, folder, resume=is_resumed, events=events, commands=commands, console=console
+    )
+    _print_result(console, result)
+    if result.signal is not None:
+        raise typer.Exit(128 + result.signal)
+
+
+def _split_arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """Return the YAML file, if one is named, and the overrides."""
+    files = [text for text in arguments if "=" not in text or Path(text).is_file()]
+    if len(files) > 1:
+        raise UserError(f"expected one YAML file and key=value settings, got {' and '.join(files)}")
+    overrides = [text for text in arguments if text not in files]
+    return (Path(files[0]) if files else None), overrides
+
+
+def _refuse_with_resume(*others: Path | str | None) -> None:
+    if any(other is not None for other in others):
+        raise UserError(
+            "--resume goes on with the settings of its run folder; CONFIG.yaml, --dataset, --preset and --output "
+            "cannot be given with it"
+        )
+
+
+def _resumed(folder: Path, overrides: list[str]) -> TrainingConfig:
+    """Return the settings of a run folder, with those changes that leave it the same run."""
+    from nequip_openmm.runs import RunFolder
+    from nequip_openmm.training.loading import load_config
+    from nequip_openmm.training.run import KIND
+
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key.removeprefix("training.") not in RESUMABLE:
+            raise ConfigError(
+                f"{override}: cannot be changed with --resume; training.{', training.'.join(RESUMABLE)} can"
+            )
+    spec = RunFolder.open(folder, KIND) / "spec.yaml"
+    return load_config(spec, overrides=overrides)
+
+
+def _print_result(console: Console, result: TrainingResult) -> None:
+    console.print(
+        f"{result.reason}: {result.why}; {result.epoch} epochs, {result.step} steps, {result.elapsed:.0f} s"
+    )
+    if result.model is None:
+        console.print("no model yet: the first epoch was not complete")
+    else:
+        console.print(_table(result))
+        console.print(f"model: {result.model} (best epoch {result.best_epoch})", markup=False)
+    if result.reason == "stopped":
+        console.print(f"go on with: nequip-openmm train --resume {result.output}", markup=False)
+
+
+def _table(result: TrainingResult) -> Table:
+    columns = {
+        "energy MAE": "energy_mae_mev_per_atom",
+        "RMSE (meV/atom)": "energy_rmse_mev_per_atom",
+        "force MAE": "forces_mae_mev_per_angstrom",
+        "RMSE (meV/Å)": "forces_rmse_mev_per_angstrom",
+    }
+    table = Table("frames", *columns)
+    for name, errors in (("validation", result.valid), ("test", result.test)):
+        if errors:
+            table.add_row(name, *(f"{errors[key]:.2f}" for key in columns.values()))
+    return table
