@@ -1,0 +1,123 @@
+"""Checkpoints: OpenMM's own, with a note of where every output file ended.
+
+``checkpoint.json`` names the binary that it belongs to, so the pair changes in one rename and a crash at any moment leaves a
+whole one. OpenMM's binary holds positions, velocities, cell, step and the state of the random numbers; it can be loaded
+by the same version of OpenMM on the same platform.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import openmm
+from openmm import app
+
+from nequip_openmm.errors import UserError
+from nequip_openmm.runs import RunFolder, atomic_write
+from nequip_openmm.simulation.reporters import FileReporter, cut
+
+__all__ = ["Checkpoint", "read_checkpoint", "restore", "save_checkpoint"]
+
+_NOTE = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A point from which a run goes on as if it had never stopped.
+
+    Attributes
+    ----------
+    step
+        Time steps done.
+    state
+        Name of OpenMM's binary in the run folder.
+    outputs
+        Name of every output file and how far it had been written.
+    steering
+        Values that were changed while the run went on, such as the temperature.
+    platform, openmm
+        What wrote the binary.
+    """
+
+    step: int
+    state: str
+    outputs: dict[str, dict[str, int]]
+    steering: dict[str, float]
+    platform: str
+    openmm: str
+
+
+def save_checkpoint(
+    folder: RunFolder,
+    simulation: app.Simulation,
+    reporters: Sequence[FileReporter],
+    steering: dict[str, float],
+) -> Checkpoint:
+    """Write a checkpoint of the simulation; the previous one stays until the new one is whole."""
+    step = simulation.currentStep
+    checkpoint = Checkpoint(
+        step=step,
+        state=f"checkpoint-{step}.chk",
+        outputs={reporter.path.name: reporter.mark() for reporter in reporters},
+        steering=steering,
+        platform=simulation.context.getPlatform().getName(),
+        openmm=openmm.__version__,
+    )
+    with atomic_write(folder / checkpoint.state) as temporary:
+        temporary.write_bytes(simulation.context.createCheckpoint())
+    with atomic_write(folder / _NOTE) as temporary:
+        temporary.write_text(json.dumps(asdict(checkpoint), indent=1), encoding="utf-8")
+    for old in folder.path.glob("checkpoint-*.chk"):
+        if old.name != checkpoint.state:
+            old.unlink()
+    return checkpoint
+
+
+def read_checkpoint(folder: RunFolder) -> Checkpoint | None:
+    """Return the last whole checkpoint, or None if the run had not got that far.
+
+    Raises
+    ------
+    UserError
+        If the file was damaged.
+    """
+    path = folder / _NOTE
+    if not path.exists():
+        return None
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Checkpoint(**values)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}); start the run again in a new folder"
+        ) from error
+
+
+def restore(checkpoint: Checkpoint, folder: RunFolder, simulation: app.Simulation) -> None:
+    """Put the simulation into the checkpoint's state and take the output files back to it.
+
+    Raises
+    ------
+    UserError
+        If OpenMM cannot load the state, or an output file has become shorter.
+    """
+    _load(folder / checkpoint.state, checkpoint, simulation)
+    for name, mark in checkpoint.outputs.items():
+        cut(folder / name, mark)
+
+
+def _load(path: Path, checkpoint: Checkpoint, simulation: app.Simulation) -> None:
+    here = (simulation.context.getPlatform().getName(), openmm.__version__)
+    if here != (checkpoint.platform, checkpoint.openmm):
+        raise UserError(
+            f"{path} was written by OpenMM {checkpoint.openmm} on {checkpoint.platform}; this is OpenMM {here[1]} on "
+            f"{here[0]}, which cannot load it: resume where it was written"
+        )
+    try:
+        simulation.context.loadCheckpoint(path.read_bytes())
+    except (OSError, openmm.OpenMMException) as error:
+        raise UserError(f"{path} cannot be loaded: {error}") from error

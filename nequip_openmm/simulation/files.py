@@ -1,0 +1,83 @@
+"""What a run folder of molecular dynamics holds besides outputs: all that it takes to run it again."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import openmm
+from openmm import app
+
+from nequip_openmm.data.frame import Frame
+from nequip_openmm.errors import UserError
+from nequip_openmm.runs import RunFolder, atomic_write
+from nequip_openmm.settings import validate
+from nequip_openmm.simulation.script import simulate_script
+from nequip_openmm.simulation.spec import SimulationSpec
+from nequip_openmm.simulation.structure import Structure
+from nequip_openmm.simulation.thermo import cell_angstrom, positions_angstrom
+
+__all__ = [
+    "KIND",
+    "MODEL",
+    "SCRIPT",
+    "START",
+    "THERMO",
+    "TOPOLOGY",
+    "read_spec",
+    "read_start",
+    "write_inputs",
+]
+
+KIND = "md"
+MODEL = "model.safetensors"
+TOPOLOGY = "topology.pdb"
+START = "start.xml"
+SCRIPT = "simulate.py"
+THERMO = "thermo.csv"
+
+
+def write_inputs(folder: RunFolder, spec: SimulationSpec, simulation: app.Simulation) -> None:
+    """Copy the model and write topology, exact starting positions and a script that repeats the run."""
+    with atomic_write(folder / MODEL) as temporary:
+        shutil.copyfile(spec.model, temporary)
+    state = simulation.context.getState(positions=True)
+    with (folder / TOPOLOGY).open("w", encoding="utf-8") as file:
+        app.PDBFile.writeFile(simulation.topology, state.getPositions(), file, keepIds=True)
+    (folder / START).write_text(openmm.XmlSerializer.serialize(state), encoding="utf-8")
+    write_script(folder, spec, simulation)
+
+
+def write_script(folder: RunFolder, spec: SimulationSpec, simulation: app.Simulation) -> None:
+    """Write ``simulate.py``."""
+    platform = simulation.context.getPlatform().getName()
+    text = simulate_script(spec, platform)
+    (folder / SCRIPT).write_text(text, encoding="utf-8")
+
+
+def read_spec(folder: RunFolder) -> SimulationSpec:
+    """Return the settings of a run folder; raises `UserError` if they were damaged."""
+    values = {key: value for key, value in folder.read_spec().items() if key != "kind"}
+    return validate(SimulationSpec, values, str(folder / "spec.yaml"))
+
+
+def read_start(folder: RunFolder) -> Structure:
+    """Return the structure that the run in a folder started from.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged.
+    """
+    try:
+        topology = app.PDBFile(str(folder / TOPOLOGY)).topology
+        state = openmm.XmlSerializer.deserialize((folder / START).read_text(encoding="utf-8"))
+    except Exception as error:
+        raise UserError(f"{folder.path} lacks a readable {TOPOLOGY} or {START}: {error}") from error
+    periodic = topology.getPeriodicBoxVectors() is not None
+    cell = cell_angstrom(state) if periodic else None
+    if periodic:  # exact, where the PDB file has three decimals
+        topology.setPeriodicBoxVectors(state.getPeriodicBoxVectors(asNumpy=True))
+    numbers = [atom.element.atomic_number for atom in topology.atoms()]
+    frame = Frame.create(numbers, positions_angstrom(state), cell, periodic)
+    return Structure(topology, frame, np.eye(3))

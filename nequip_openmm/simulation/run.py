@@ -1,0 +1,378 @@
+"""Running molecular dynamics: from a specification to a run folder, and on from where one stopped.
+
+Everything that can be wrong with the input is found before the folder is made. After that a failure keeps what was written,
+and is told in the event stream, the log and the exception alike.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import openmm
+import yaml
+from openmm import app
+from rich.console import Console
+
+from nequip_openmm.errors import ConfigError, RunFailed, UserError
+from nequip_openmm.potential import Potential, load
+from nequip_openmm.runs import Commands, EventStream, RunFolder, atomic_write
+from nequip_openmm.simulation import files, system
+from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, restore
+from nequip_openmm.simulation.checks import check_start, warnings_about
+from nequip_openmm.simulation.loop import Loop
+from nequip_openmm.simulation.spec import SimulationSpec
+from nequip_openmm.simulation.steering import StopSignals
+from nequip_openmm.simulation.structure import read_structure
+from nequip_openmm.simulation.thermo import Sample
+
+__all__ = ["SimulationResult", "resume_simulation", "run_simulation"]
+
+logger = logging.getLogger("nequip_openmm.simulation")
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What a run left.
+
+    Attributes
+    ----------
+    folder
+        The run folder; ``thermo.csv`` and the trajectory are in it.
+    reason
+        ``"finished"``, or ``"stopped"`` before the last step.
+    signal
+        Name of the signal that stopped it, or None.
+    step
+        Steps done, those of earlier sessions included.
+    wall_time_s
+        Seconds that the dynamics took, in this session.
+    ns_per_day
+        Speed of the dynamics; None if no step was made.
+    last
+        The last sample; None if there was none.
+    """
+
+    folder: Path
+    reason: str
+    signal: str | None
+    step: int
+    wall_time_s: float
+    ns_per_day: float | None
+    last: Sample | None
+
+
+def run_simulation(
+    spec: SimulationSpec,
+    output: Path | str,
+    *,
+    resume: bool = False,
+    events: str | None = None,
+    commands: Commands | None = None,
+    console: Console | None = None,
+) -> SimulationResult:
+    """Run molecular dynamics into a new folder.
+
+    Parameters
+    ----------
+    output
+        The folder: ``spec.yaml``, ``events.jsonl``, ``log.txt``, ``thermo.csv``, ``trajectory.dcd`` or ``.xyz``,
+        ``topology.pdb``, ``start.xml``, ``model.safetensors``, ``simulate.py``, ``checkpoint*``.
+    resume
+        Continue the run in ``output``; only ``steps`` may differ from what it was started with.
+    events
+        A path or the number of a file descriptor that gets the events as well.
+    commands
+        Orders to obey while running: pause, resume, stop, checkpoint, set.
+    console
+        Where to show progress; None for nowhere.
+
+    Raises
+    ------
+    UserError
+        For input that cannot be simulated; nothing was written then.
+    RunFailed
+        If the run blew up, the disk is full or OpenMM failed; the folder keeps all frames before.
+
+    Examples
+    --------
+    >>> spec = SimulationSpec(model="model.safetensors", structure="methanol.xyz", steps=4000)  # doctest: +SKIP
+    >>> run_simulation(spec, "runs/methanol").ns_per_day  # doctest: +SKIP
+    """
+    if resume:
+        _refuse_changes(spec, RunFolder.open(output, files.KIND))
+        return resume_simulation(
+            output, steps=spec.steps, events=events, commands=commands, console=console
+        )
+    RunFolder.require_free(Path(output))
+    spec = _with_absolute_paths(spec)
+    structure = read_structure(spec.structure, spec.frame)
+    potential = _load(spec.model, spec)
+    check_start(spec, structure, potential)
+    warnings = warnings_about(spec, structure, potential.cutoff)
+    simulation = system.make_simulation(spec, structure, potential)
+    folder = RunFolder.create(output, files.KIND, spec.model_dump(mode="json"))
+    session = _Session(spec, folder, simulation, commands, console)
+    return session.run(events, warnings, first=True)
+
+
+def resume_simulation(
+    output: Path | str,
+    *,
+    steps: int | None = None,
+    events: str | None = None,
+    commands: Commands | None = None,
+    console: Console | None = None,
+) -> SimulationResult:
+    """Continue the run in a folder from its last checkpoint, or from its start if it had not got to one.
+
+    In the NVE and NVT ensembles on the CPU and Reference platforms the trajectory is, bit for bit, the one of a run that
+    was never interrupted. OpenMM's barostat does not allow that at constant pressure.
+
+    Parameters
+    ----------
+    steps
+        A new number of steps for the whole run, to make it longer; None keeps it.
+
+    Raises
+    ------
+    UserError, RunFailed
+        As `run_simulation`.
+    """
+    folder = RunFolder.open(output, files.KIND)
+    spec = files.read_spec(folder)
+    checkpoint = read_checkpoint(folder)
+    done = checkpoint.step if checkpoint else 0
+    if steps is not None and steps < done:
+        raise ConfigError(f"steps = {steps}: the run in {folder.path} has done {done} already")
+    changed = steps is not None and steps != spec.steps
+    spec = spec.model_copy(update={"steps": steps or spec.steps})
+    potential = _load(folder / files.MODEL, spec)
+    simulation = system.make_simulation(spec, files.read_start(folder), potential)
+    if checkpoint is not None:
+        restore(checkpoint, folder, simulation)
+    if changed:
+        _save_spec(folder, spec)
+        files.write_script(folder, spec, simulation)
+    session = _Session(spec, folder, simulation, commands, console)
+    return session.run(events, [], first=False, checkpoint=checkpoint)
+
+
+class _Session:
+    """One process's share of a run."""
+
+    def __init__(
+        self,
+        spec: SimulationSpec,
+        folder: RunFolder,
+        simulation: app.Simulation,
+        commands: Commands | None,
+        console: Console | None,
+    ) -> None:
+        self.spec = spec
+        self.folder = folder
+        self.simulation = simulation
+        self.commands = commands
+        self.console = console
+
+    def run(
+        self,
+        events: str | None,
+        warnings: list[tuple[str, str]],
+        *,
+        first: bool,
+        checkpoint: Checkpoint | None = None,
+    ) -> SimulationResult:
+        """Open the folder's streams, run, and tell how it ended."""
+        with ExitStack() as stack:
+            stream = stack.enter_context(self.folder.open_events(events))
+            stack.enter_context(_log_to(self.folder.log))
+            signals = stack.enter_context(StopSignals())
+            stack.enter_context(_failures_told(stream, self.simulation))
+            self._say_hello(stream, warnings)
+            if first:
+                files.write_inputs(self.folder, self.spec, self.simulation)
+            loop = Loop(
+                self.spec,
+                self.folder,
+                self.simulation,
+                stream,
+                self.commands,
+                signals,
+                self.console,
+            )
+            stack.callback(loop.close)
+            return self._drive(loop, stream, signals, checkpoint)
+
+    def _drive(
+        self,
+        loop: Loop,
+        stream: EventStream,
+        signals: StopSignals,
+        checkpoint: Checkpoint | None,
+    ) -> SimulationResult:
+        if checkpoint is not None:
+            loop.take_up(checkpoint)
+        is_ready = checkpoint is not None or loop.prepare()
+        begin, first_step = time.perf_counter(), self.simulation.currentStep
+        reason = loop.run() if is_ready else "stopped"
+        seconds, step = time.perf_counter() - begin, self.simulation.currentStep
+        done_ps = self.spec.time_ps(step - first_step)
+        speed = done_ps * 1e-3 / (seconds / 86_400.0) if step > first_step else None
+        stream.done(reason, step=step, wall_time_s=seconds, ns_per_day=speed)
+        logger.info("%s at step %d after %.1f s", reason, step, seconds)
+        return SimulationResult(
+            self.folder.path, reason, signals.received, step, seconds, speed, loop.last
+        )
+
+    def _say_hello(self, stream: EventStream, warnings: list[tuple[str, str]]) -> None:
+        spec, platform = self.spec, self.simulation.context.getPlatform().getName()
+        stream.hello(
+            files.KIND,
+            n_atoms=self.simulation.system.getNumParticles(),
+            spec=spec.model_dump(mode="json"),
+            platform=platform,
+            openmm=openmm.__version__,
+        )
+        logger.info(
+            "%s, %d atoms, %s at %g K, %d steps of %g fs, OpenMM %s on %s",
+            spec.structure,
+            self.simulation.system.getNumParticles(),
+            spec.ensemble,
+            spec.temperature,
+            spec.steps,
+            spec.timestep,
+            openmm.__version__,
+            platform,
+        )
+        for code, message in warnings:
+            stream.warning(code, message)
+            logger.warning(message)
+            if self.console is not None:
+                self.console.print(f"warning: {message}", style="yellow", markup=False)
+
+
+# --- failures -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _failures_told(stream: EventStream, simulation: app.Simulation) -> Iterator[None]:
+    """Turn what can go wrong during a run into `RunFailed`, and tell it in the stream and the log."""
+    try:
+        yield
+    except (RunFailed, UserError) as error:
+        _tell(stream, error)
+        raise
+    except OSError as error:
+        failure = _disk_failure(error)
+        _tell(stream, failure)
+        raise failure from error
+    except openmm.OpenMMException as error:
+        failure = RunFailed(
+            f"OpenMM stopped at step {simulation.currentStep}: {error}", code="openmm"
+        )
+        _tell(stream, failure)
+        raise failure from error
+    except KeyboardInterrupt:  # the second Ctrl-C
+        _tell(stream, RunFailed("interrupted", code="interrupted"))
+        raise
+    except Exception as error:  # a bug: told, not swallowed
+        _tell(stream, RunFailed(f"{type(error).__name__}: {error}", code="internal"))
+        logger.error(traceback.format_exc())
+        raise
+
+
+def _openmm_failure(error: openmm.OpenMMException, step: int) -> RunFailed:
+    text = " ".join(
+        str(error).rpartition("RuntimeError: ")[2].split()
+    )  # the end of TorchScript's traceback
+    if "out of memory" in text:
+        hint = "Use a device with more memory, --dtype float32 or a smaller structure."
+        return RunFailed(
+            f"out of memory at step {step}: {text[:200]}", code="out-of-memory", hint=hint
+        )
+    return RunFailed(f"OpenMM stopped at step {step}: {text}", code="openmm")
+
+
+def _disk_failure(error: OSError) -> RunFailed:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunFailed(
+            f"the disk is full{where}; what was written before is kept",
+            code="disk-full",
+            hint="Free some space, then continue with --resume.",
+        )
+    return RunFailed(f"cannot write{where}: {error.strerror}", code="write-failed")
+
+
+def _tell(stream: EventStream, error: RunFailed | UserError) -> None:
+    with suppress(OSError):  # the disk may be what failed
+        code = getattr(error, "code", "user-error")
+        stream.error(code, str(error), hint=getattr(error, "hint", ""))
+        stream.done("failed")
+        logger.error("%s %s", error, getattr(error, "hint", ""))
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Let this package's simulation log go to a file as well."""
+    handler = _QuietHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    previous = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(previous)
+        with suppress(OSError):
+            handler.close()
+
+
+class _QuietHandler(logging.FileHandler):
+    """A log file that fails (a full disk) must neither print a traceback nor hide the failure that is being logged."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Do nothing."""
+
+
+# --- settings -----------------------------------------------------------------------------------------------------------
+
+
+def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
+    """Return the settings with paths that mean the same from any working directory."""
+    paths = {
+        "model": Path(os.path.abspath(spec.model)),
+        "structure": Path(os.path.abspath(spec.structure)),
+    }
+    return spec.model_copy(update=paths)
+
+
+def _load(model: Path, spec: SimulationSpec) -> Potential:
+    return load(model, device=spec.device, dtype=None if spec.dtype == "auto" else spec.dtype)
+
+
+def _refuse_changes(spec: SimulationSpec, folder: RunFolder) -> None:
+    before = files.read_spec(folder).model_dump()
+    now = _with_absolute_paths(spec).model_dump()
+    changed = [name for name in before if name != "steps" and before[name] != now[name]]
+    if changed:
+        name = changed[0]
+        raise ConfigError(
+            f"{name} = {now[name]}: the run in {folder.path} was started with {before[name]}; "
+            "only steps may change when a run is resumed"
+        )
+
+
+def _save_spec(folder: RunFolder, spec: SimulationSpec) -> None:
+    with atomic_write(folder / "spec.yaml") as temporary:
+        values = {"kind": files.KIND, **spec.model_dump(mode="json")}
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), "utf-8")

@@ -1,0 +1,186 @@
+"""What a thermometer, a barometer and a dynamometer show at one step."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import openmm
+from numpy.typing import NDArray
+from openmm import unit
+
+from nequip_openmm.units import (
+    AMU_PER_ANGSTROM3_TO_G_PER_CM3,
+    ANGSTROM_TO_NM,
+    BOLTZMANN_EV_PER_K,
+    FS_TO_PS,
+    KJ_PER_MOL_TO_EV,
+    NM_TO_ANGSTROM,
+)
+
+__all__ = [
+    "COLUMNS",
+    "Sample",
+    "Thermometer",
+    "degrees_of_freedom",
+    "forces_ev_per_angstrom",
+    "positions_angstrom",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of ``thermo.csv``; None where a quantity is not defined.
+
+    The name of each field ends in its unit. ``conserved_eV`` is what exact dynamics would keep constant: the total energy
+    in the NVE ensemble; the Langevin thermostat and the Monte Carlo barostat have no such quantity.
+    """
+
+    step: int
+    time_ps: float
+    potential_eV: float
+    kinetic_eV: float
+    total_eV: float
+    temperature_K: float
+    volume_A3: float | None
+    density_g_per_cm3: float | None
+    pressure_bar: float | None
+    max_force_eV_per_A: float
+    conserved_eV: float | None
+
+    def to_csv(self) -> str:
+        """Return the row as text, every digit of it, so that analysis sees what was simulated."""
+        return ",".join("" if value is None else repr(value) for value in asdict(self).values())
+
+
+COLUMNS = tuple(field.name for field in fields(Sample))
+
+
+class Thermometer:
+    """Turns OpenMM states into samples.
+
+    Parameters
+    ----------
+    system
+        Gives masses, constraints and whether the centre of mass is kept at rest.
+    timestep_fs
+        Time step in fs; time is step × time step, without the rounding that a sum of steps collects.
+    conserves_energy
+        Whether the dynamics is NVE.
+    """
+
+    def __init__(
+        self, system: openmm.System, timestep_fs: float, *, conserves_energy: bool
+    ) -> None:
+        self._dof = degrees_of_freedom(system)
+        self._mass = sum(masses_amu(system))
+        self._is_periodic = system.usesPeriodicBoundaryConditions()
+        self._timestep_fs = timestep_fs
+        self._conserves_energy = conserves_energy
+        barostats = [f for f in system.getForces() if isinstance(f, openmm.MonteCarloBarostat)]
+        self._barostat = barostats[0] if barostats else None
+
+    def measure(self, step: int, state: openmm.State, context: openmm.Context) -> Sample:
+        """Return the sample of a state that holds energy and forces.
+
+        The pressure, at constant pressure only, takes two more evaluations of the potential.
+        """
+        potential = potential_ev(state)
+        kinetic = _ev(state.getKineticEnergy())
+        volume = _volume_angstrom3(state) if self._is_periodic else None
+        return Sample(
+            step=step,
+            time_ps=step * self._timestep_fs * FS_TO_PS,
+            potential_eV=potential,
+            kinetic_eV=kinetic,
+            total_eV=potential + kinetic,
+            temperature_K=self.temperature(kinetic),
+            volume_A3=volume,
+            density_g_per_cm3=None
+            if volume is None
+            else self._mass / volume * AMU_PER_ANGSTROM3_TO_G_PER_CM3,
+            pressure_bar=self._pressure(context),
+            max_force_eV_per_A=max_norm(forces_ev_per_angstrom(state)),
+            conserved_eV=potential + kinetic if self._conserves_energy else None,
+        )
+
+    def temperature(self, kinetic_ev: float) -> float:
+        """Return 2 E_kin / (k_B × degrees of freedom), K."""
+        return 2.0 * kinetic_ev / (BOLTZMANN_EV_PER_K * self._dof)
+
+    def _pressure(self, context: openmm.Context) -> float | None:
+        if self._barostat is None:
+            return None
+        return float(self._barostat.computeCurrentPressure(context).value_in_unit(unit.bar))
+
+
+def degrees_of_freedom(system: openmm.System) -> int:
+    """Return 3 for every particle with mass, less the constraints, less 3 when the centre of mass is kept at rest."""
+    massive = [mass > 0 for mass in masses_amu(system)]
+    constraints = sum(
+        massive[i] or massive[j]
+        for i, j, _ in (
+            system.getConstraintParameters(k) for k in range(system.getNumConstraints())
+        )
+    )
+    at_rest = any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
+    return 3 * sum(massive) - constraints - (3 if at_rest else 0)
+
+
+def masses_amu(system: openmm.System) -> list[float]:
+    """Return the mass of every particle, amu; 0 for one that does not move by itself."""
+    return [
+        system.getParticleMass(i).value_in_unit(unit.dalton)
+        for i in range(system.getNumParticles())
+    ]
+
+
+def positions_angstrom(state: openmm.State) -> FloatArray:
+    """Return (N, 3) positions in Å."""
+    positions: FloatArray = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+    return positions * NM_TO_ANGSTROM
+
+
+def cell_angstrom(state: openmm.State) -> FloatArray:
+    """Return (3, 3) lattice vectors as rows in Å."""
+    vectors: FloatArray = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+    return vectors * NM_TO_ANGSTROM
+
+
+def forces_ev_per_angstrom(state: openmm.State) -> FloatArray:
+    """Return (N, 3) forces in eV/Å."""
+    forces: FloatArray = state.getForces(asNumpy=True).value_in_unit(
+        unit.kilojoule_per_mole / unit.nanometer
+    )
+    return forces * (KJ_PER_MOL_TO_EV * ANGSTROM_TO_NM)
+
+
+def potential_ev(state: openmm.State) -> float:
+    """Return the potential energy in eV."""
+    return _ev(state.getPotentialEnergy())
+
+
+def kinetic_ev_of_velocities(state: openmm.State, masses: FloatArray) -> float:
+    """Return Σ m v²/2 in eV from a state's velocities, without evaluating the potential.
+
+    For leap-frog integrators these velocities are half a step away from the positions; good enough for a guard.
+    """
+    velocities: FloatArray = state.getVelocities(asNumpy=True).value_in_unit(
+        unit.nanometer / unit.picosecond
+    )
+    return 0.5 * float(masses @ (velocities**2).sum(axis=1)) * KJ_PER_MOL_TO_EV
+
+
+def max_norm(vectors: FloatArray) -> float:
+    """Return the length of the longest row; NaN when any entry is NaN."""
+    return float(np.sqrt((vectors**2).sum(axis=1).max()))
+
+
+def _ev(energy: unit.Quantity) -> float:
+    return float(energy.value_in_unit(unit.kilojoule_per_mole)) * KJ_PER_MOL_TO_EV
+
+
+def _volume_angstrom3(state: openmm.State) -> float:
+    return float(state.getPeriodicBoxVolume().value_in_unit(unit.angstrom**3))
