@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nequip_openmm.errors import DataError
 
-__all__ = ["Frame", "as_frame"]
+__all__ = ["Frame", "as_frame", "full_stress"]
 
 FloatArray = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ class Frame:
             atoms.pbc,
             energy=cast("float | None", _label(atoms, "energy")),
             forces=_label(atoms, "forces"),
-            stress=None if stress is None else _full_stress(stress),
+            stress=None if stress is None else full_stress(stress),
         )
 
     def to_ase(self) -> ase.Atoms:
@@ -145,8 +145,9 @@ def _label(atoms: ase.Atoms, name: str) -> Any:
         return None
 
 
-def _full_stress(stress: Any) -> FloatArray:
+def full_stress(stress: ArrayLike) -> FloatArray:
+    """Return a (3, 3) stress for one that may be a Voigt vector, xx, yy, zz, yz, xz, xy."""
     array = np.asarray(stress, dtype=np.float64)
-    if array.shape == (6,):  # Voigt xx, yy, zz, yz, xz, xy
+    if array.shape == (6,):
         return array[[[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
     return array.reshape(3, 3)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nequip_openmm.data.builder import DatasetBuilder
 from nequip_openmm.data.conventions import EV_ANGSTROM, Keys, UnitSystem
 from nequip_openmm.data.dataset import Dataset
+from nequip_openmm.data.frame import full_stress
 from nequip_openmm.data.progress import progress_bar
 from nequip_openmm.data.readers.labels import LabelFinder
 from nequip_openmm.data.readers.stream import open_text
@@ -35,7 +36,6 @@ PLAIN_XYZ = "species:S:1:pos:R:3"
 SPECIES = ("species", "symbols", "element", "Z", "numbers")
 ISOLATED = {"isolatedatom", "isolated_atom", "isolated"}
 SHOW_EVERY = 200  # frames between two looks at the progress bar
-VOIGT = [0, 5, 4, 5, 1, 3, 4, 3, 2]  # xx yy zz yz xz xy -> rows of the tensor
 
 _PAIR = re.compile(
     r"""("[^"]*"|[^\s="]+)\s*=\s*"""
@@ -231,7 +231,7 @@ def _tensor(frame: _RawFrame, name: str) -> FloatArray:
         raise DataError(
             f"{frame.where()}: expected 9 (or 6, Voigt) numbers for {name}, found {found}"
         )
-    return (values[VOIGT] if len(values) == 6 else values).reshape(3, 3)
+    return full_stress(values)
 
 
 def _cell(frame: _RawFrame) -> FloatArray | None:
