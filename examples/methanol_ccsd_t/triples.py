@@ -56,17 +56,22 @@ class Inputs:
     ovvv_kefb: Array  #: (kf|be) as [k, e, f, b]
 
 
+def orbital_gaps(coupled: cc.ccsd.CCSD, eris: object) -> Array:
+    """Return e_i - e_a of the canonical orbitals, shape (n, m)."""
+    occupied, virtual = np.split(eris.mo_energy, [coupled.nocc])
+    return occupied[:, None] - virtual
+
+
 def gather(coupled: cc.ccsd.CCSD, eris: object) -> Inputs:
     """Collect the amplitudes and integrals of a converged CCSD calculation."""
     nocc = coupled.nocc
     if abs(eris.fock[:nocc, nocc:]).max() > FOCK_TOLERANCE:
         raise ValueError("the triples terms need canonical orbitals")
     ovvv = np.asarray(eris.get_ovvv())
-    energies = eris.mo_energy
     return Inputs(
         coupled.t1,
         coupled.t2,
-        energies[:nocc, None] - energies[None, nocc:],
+        orbital_gaps(coupled, eris),
         np.asarray(eris.ovov),
         np.asarray(eris.ovoo),
         np.ascontiguousarray(ovvv.transpose(0, 1, 3, 2)),
@@ -190,7 +195,7 @@ def solve_lambda(
     coupled: cc.ccsd.CCSD, eris: object, terms: TriplesTerms, tol: float = 1e-8
 ) -> tuple[bool, Array, Array]:
     """Solve the Λ equations of CCSD(T); return convergence, l1 and l2."""
-    gaps = gather(coupled, eris).gaps
+    gaps = orbital_gaps(coupled, eris)
     pair_gaps = gaps[:, None, :, None] + gaps[None, :, None, :]
 
     def intermediates(*arguments: object) -> object:
