@@ -1,0 +1,1 @@
+"""What runs tell: averages with errors, plots, reports."""

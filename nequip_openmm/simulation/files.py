@@ -61,6 +61,13 @@ def read_spec(folder: RunFolder) -> SimulationSpec:
     return validate(SimulationSpec, values, str(folder / "spec.yaml"))
 
 
+def set_start(folder: RunFolder, simulation: app.Simulation) -> None:
+    """Put a simulation at the exact starting positions; those of `read_start` went through a change of units."""
+    state = openmm.XmlSerializer.deserialize((folder / START).read_text(encoding="utf-8"))
+    simulation.context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
+    simulation.context.setPositions(state.getPositions(asNumpy=True))
+
+
 def read_start(folder: RunFolder) -> Structure:
     """Return the structure that the run in a folder started from.
 

@@ -89,6 +89,10 @@ class FileReporter:
         if self._has_failed:
             cut(self.path, self._whole)
 
+    def __del__(self) -> None:
+        if hasattr(self, "_out"):  # the file could be opened
+            self._out.close()
+
     def _write_report(self, simulation: app.Simulation, state: openmm.State) -> None:
         raise NotImplementedError
 

@@ -49,7 +49,7 @@ class SimulationResult:
     reason
         ``"finished"``, or ``"stopped"`` before the last step.
     signal
-        Name of the signal that stopped it, or None.
+        Number of the signal that stopped it, or None.
     step
         Steps done, those of earlier sessions included.
     wall_time_s
@@ -62,7 +62,7 @@ class SimulationResult:
 
     folder: Path
     reason: str
-    signal: str | None
+    signal: int | None
     step: int
     wall_time_s: float
     ns_per_day: float | None
@@ -156,7 +156,9 @@ def resume_simulation(
     spec = spec.model_copy(update={"steps": steps or spec.steps})
     potential = _load(folder / files.MODEL, spec)
     simulation = system.make_simulation(spec, files.read_start(folder), potential)
-    if checkpoint is not None:
+    if checkpoint is None:
+        files.set_start(folder, simulation)
+    else:
         restore(checkpoint, folder, simulation)
     if changed:
         _save_spec(folder, spec)

@@ -82,11 +82,11 @@ class StopSignals:
     Attributes
     ----------
     received
-        Name of the signal that came, or None.
+        Number of the signal that came, or None.
     """
 
     def __init__(self) -> None:
-        self.received: str | None = None
+        self.received: int | None = None
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -102,4 +102,4 @@ class StopSignals:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = signal.Signals(number).name
+        self.received = number

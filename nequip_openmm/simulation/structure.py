@@ -146,7 +146,7 @@ def box_vectors_nm(cell: FloatArray) -> list[openmm.Vec3]:
 def _read_ase(path: Path, index: int) -> Atoms:
     try:
         atoms = ase.io.read(path, index=index)
-    except IndexError as error:
+    except (IndexError, StopIteration) as error:
         raise StructureError(f"structure {path}: has no frame {index}") from error
     except Exception as error:
         detail = " ".join(str(error).split()) or type(error).__name__

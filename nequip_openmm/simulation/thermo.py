@@ -13,6 +13,7 @@ from nequip_openmm.units import (
     AMU_PER_ANGSTROM3_TO_G_PER_CM3,
     ANGSTROM_TO_NM,
     BOLTZMANN_EV_PER_K,
+    EV_PER_ANGSTROM3_TO_BAR,
     FS_TO_PS,
     KJ_PER_MOL_TO_EV,
     NM_TO_ANGSTROM,
@@ -58,6 +59,9 @@ class Sample:
 COLUMNS = tuple(field.name for field in fields(Sample))
 
 
+_STRAIN = 1e-3  # of every length, for the derivative of the energy with volume
+
+
 class Thermometer:
     """Turns OpenMM states into samples.
 
@@ -79,13 +83,15 @@ class Thermometer:
         self._is_periodic = system.usesPeriodicBoundaryConditions()
         self._timestep_fs = timestep_fs
         self._conserves_energy = conserves_energy
-        barostats = [f for f in system.getForces() if isinstance(f, openmm.MonteCarloBarostat)]
-        self._barostat = barostats[0] if barostats else None
+        self._n_massive = sum(mass > 0 for mass in masses_amu(system))
+        self._has_barostat = any(
+            isinstance(force, openmm.MonteCarloBarostat) for force in system.getForces()
+        )
 
     def measure(self, step: int, state: openmm.State, context: openmm.Context) -> Sample:
         """Return the sample of a state that holds energy and forces.
 
-        The pressure, at constant pressure only, takes two more evaluations of the potential.
+        The pressure, with a barostat only, takes two more evaluations of the potential.
         """
         potential = potential_ev(state)
         kinetic = _ev(state.getKineticEnergy())
@@ -101,7 +107,9 @@ class Thermometer:
             density_g_per_cm3=None
             if volume is None
             else self._mass / volume * AMU_PER_ANGSTROM3_TO_G_PER_CM3,
-            pressure_bar=self._pressure(context),
+            pressure_bar=None
+            if volume is None or not self._has_barostat
+            else self._pressure(kinetic, volume, state, context),
             max_force_eV_per_A=max_norm(forces_ev_per_angstrom(state)),
             conserved_eV=potential + kinetic if self._conserves_energy else None,
         )
@@ -110,10 +118,21 @@ class Thermometer:
         """Return 2 E_kin / (k_B × degrees of freedom), K."""
         return 2.0 * kinetic_ev / (BOLTZMANN_EV_PER_K * self._dof)
 
-    def _pressure(self, context: openmm.Context) -> float | None:
-        if self._barostat is None:
-            return None
-        return float(self._barostat.computeCurrentPressure(context).value_in_unit(unit.bar))
+    def _pressure(
+        self, kinetic_ev: float, volume: float, state: openmm.State, context: openmm.Context
+    ) -> float:
+        """Return N k_B T / V - dU/dV in bar, dU/dV from a cell that is a little larger and one that is a little smaller.
+
+        OpenMM's own `computeCurrentPressure` holds Python's lock, under which PyTorch refuses to differentiate. N k_B T counts
+        the degree of freedom of the centre of mass in, as the barostat does.
+        """
+        larger, smaller = (
+            _energy_scaled(factor, state, context) for factor in (1.0 + _STRAIN, 1.0 - _STRAIN)
+        )
+        _restore(state, context)
+        slope = (larger - smaller) / (6.0 * _STRAIN * volume)  # dU/dV, as dV = 3 V ε
+        ideal = self._n_massive * BOLTZMANN_EV_PER_K * self.temperature(kinetic_ev) / volume
+        return (ideal - slope) * EV_PER_ANGSTROM3_TO_BAR
 
 
 def degrees_of_freedom(system: openmm.System) -> int:
@@ -176,6 +195,18 @@ def kinetic_ev_of_velocities(state: openmm.State, masses: FloatArray) -> float:
 def max_norm(vectors: FloatArray) -> float:
     """Return the length of the longest row; NaN when any entry is NaN."""
     return float(np.sqrt((vectors**2).sum(axis=1).max()))
+
+
+def _energy_scaled(factor: float, state: openmm.State, context: openmm.Context) -> float:
+    """Return the potential energy in eV with cell and positions scaled."""
+    context.setPeriodicBoxVectors(*(vector * factor for vector in state.getPeriodicBoxVectors()))
+    context.setPositions(state.getPositions(asNumpy=True) * factor)
+    return potential_ev(context.getState(energy=True))
+
+
+def _restore(state: openmm.State, context: openmm.Context) -> None:
+    context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
+    context.setPositions(state.getPositions(asNumpy=True))
 
 
 def _ev(energy: unit.Quantity) -> float:

@@ -1,0 +1,168 @@
+"""``nequip-openmm md``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nequip_openmm.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from nequip_openmm.runs import Commands
+    from nequip_openmm.simulation import SimulationResult
+
+__all__ = ["md"]
+
+
+def md(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SPEC.yaml] [KEY=VALUE]...",
+            help="YAML file, then single settings such as friction=2 (all: docs/simulation.md).",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Model file.", show_default=False)] = None,
+    structure: Annotated[
+        Path | None,
+        typer.Option(help="Start: PDB, PDBx/mmCIF or what ASE reads.", show_default=False),
+    ] = None,
+    ensemble: Annotated[
+        str | None, typer.Option(metavar="nve|nvt|npt", help="Ensemble.", show_default="nvt")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="In K.", show_default="300")] = None,
+    pressure: Annotated[
+        float | None, typer.Option(help="In bar, for npt.", show_default="1")
+    ] = None,
+    timestep: Annotated[float | None, typer.Option(help="In fs.", show_default="0.5")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Number of time steps.", show_default=False)
+    ] = None,
+    minimise: Annotated[
+        bool | None,
+        typer.Option("--minimise", help="Relax the start before the dynamics.", show_default=False),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the random numbers.", show_default="1")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder to make.", show_default="runs/md-DATE-TIME")
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Run folder to go on in; only steps may change.", show_default=False),
+    ] = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FD|PATH",
+            help="Write events there too, and take commands (pause, resume, stop, checkpoint, set) on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run molecular dynamics in OpenMM."""
+    from nequip_openmm.runs import Commands
+
+    options = {
+        "model": model,
+        "structure": structure,
+        "ensemble": ensemble,
+        "temperature": temperature,
+        "pressure": pressure,
+        "timestep": timestep,
+        "steps": steps,
+        "minimise": minimise,
+        "seed": seed,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    commands = Commands() if events is not None else None
+    if resume is not None:
+        result = _go_on(resume, settings or [], given, output, events, commands, console)
+    else:
+        result = _start(settings or [], given, output, events, commands, console)
+    _print_result(console, result)
+    if result.signal is not None:
+        raise typer.Exit(128 + result.signal)
+
+
+def _start(
+    arguments: list[str],
+    options: dict[str, Any],
+    output: Path | None,
+    events: str | None,
+    commands: Commands | None,
+    console: Console,
+) -> SimulationResult:
+    from nequip_openmm.settings import apply_overrides, load_yaml, validate
+    from nequip_openmm.simulation import SimulationSpec, run_simulation
+
+    file, overrides = _split_arguments(arguments)
+    data = {} if file is None else load_yaml(file)
+    data.pop("kind", None)  # in the spec.yaml of a run folder
+    data = apply_overrides(data | options, overrides)
+    spec = validate(SimulationSpec, data, "md" if file is None else str(file))
+    folder = output or Path("runs") / f"md-{datetime.now():%Y%m%d-%H%M%S}"
+    return run_simulation(spec, folder, events=events, commands=commands, console=console)
+
+
+def _go_on(
+    folder: Path,
+    arguments: list[str],
+    options: dict[str, Any],
+    output: Path | None,
+    events: str | None,
+    commands: Commands | None,
+    console: Console,
+) -> SimulationResult:
+    from nequip_openmm.runs import RunFolder
+    from nequip_openmm.settings import apply_overrides, validate
+    from nequip_openmm.simulation import SimulationSpec, resume_simulation
+    from nequip_openmm.simulation.files import KIND, read_spec
+
+    file, overrides = _split_arguments(arguments)
+    changes = apply_overrides(options, overrides)
+    others = [str(file)] if file else [f"--{name}" for name in changes if name != "steps"]
+    others += ["--output"] if output else []
+    if others:
+        raise ConfigError(
+            f"{others[0]}: --resume goes on with the settings of its run folder; only steps may change"
+        )
+    before = read_spec(RunFolder.open(folder, KIND))
+    spec = validate(SimulationSpec, before.model_dump() | changes, "md")
+    return resume_simulation(
+        folder, steps=spec.steps, events=events, commands=commands, console=console
+    )
+
+
+def _split_arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """Return the YAML file, if one is named, and the overrides."""
+    files = [text for text in arguments if "=" not in text or Path(text).is_file()]
+    if len(files) > 1:
+        raise UserError(f"expected one YAML file and key=value settings, got {' and '.join(files)}")
+    overrides = [text for text in arguments if text not in files]
+    return (Path(files[0]) if files else None), overrides
+
+
+def _print_result(console: Console, result: SimulationResult) -> None:
+    from nequip_openmm.analysis.statistics import summarise_thermo
+    from nequip_openmm.simulation.files import THERMO
+
+    speed = f", {result.ns_per_day:.3g} ns/day" if result.ns_per_day else ""
+    console.print(f"{result.reason} at step {result.step} after {result.wall_time_s:.1f} s{speed}")
+    summary = summarise_thermo(result.folder / THERMO)
+    if summary is not None:
+        table = Table("quantity", "mean", "± error")
+        for row in summary.rows():
+            table.add_row(*row)
+        console.print(table)
+    console.print(f"results: {result.folder}", markup=False)
+    if result.reason == "stopped":
+        console.print(f"go on with: nequip-openmm md --resume {result.folder}", markup=False)
