@@ -136,8 +136,6 @@ class Control(Callback):
             raise Interrupted
 
     def _obey(self, module: TrainingModule) -> None:
-        if self.signals.received is not None:
-            module.stop_request = "interrupt"
         while self.commands is not None and (command := self.commands.poll()) is not None:
             if command.name == "stop":
                 module.stop_request, self.is_stopped_by_command = "interrupt", True
@@ -151,6 +149,8 @@ class Control(Callback):
                 )
         while self.commands is not None and (line := self.commands.poll_unknown()) is not None:
             self._warn("unknown-command", f"not a command: {line[:200]}")
+        if self.signals.received is not None:
+            module.stop_request = "interrupt"
 
     def _pause(self, module: TrainingModule) -> None:
         """Wait until told to go on; the clock stands still meanwhile."""

@@ -1,0 +1,93 @@
+"""A run that was interrupted and resumed ends with the bits of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from nequip_openmm.errors import UserError
+from nequip_openmm.runs.commands import Command
+from nequip_openmm.runs.events import read_events
+from nequip_openmm.training import load_config, train
+from nequip_openmm.training.checkpoints import load_checkpoint
+
+from .conftest import TINY, Config
+
+SCHEDULES = ["cosine", "plateau"]
+
+
+class CommandsAt:
+    """Acts at the n-th step: the place of a person at the keyboard."""
+
+    def __init__(self, step: int, act) -> None:
+        self.left = step
+        self.act = act
+
+    def poll(self) -> Command | None:
+        self.left -= 1
+        return self.act() if self.left == 0 else None
+
+    def poll_unknown(self) -> None:
+        return None
+
+
+def stop() -> Command:
+    return Command("stop")
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def state(folder: Path) -> dict:
+    return load_checkpoint(folder / "checkpoints" / "last.ckpt")
+
+
+def assert_same(first, second, path: str = "state") -> None:
+    """Compare nested states to the last bit, times apart."""
+    if isinstance(first, dict):
+        assert first.keys() == second.keys(), path
+        for key in first.keys() - {"elapsed"}:
+            assert_same(first[key], second[key], f"{path}.{key}")
+    elif isinstance(first, (list, tuple)):
+        assert len(first) == len(second), path
+        for k, (a, b) in enumerate(zip(first, second)):
+            assert_same(a, b, f"{path}[{k}]")
+    elif isinstance(first, torch.Tensor):
+        assert torch.equal(first, second), path
+    else:
+        assert first == second, path
+
+
+def metric_rows(folder: Path) -> list[list[str]]:
+    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+    when = rows[0].index("elapsed_s")
+    return [row[:when] + row[when + 1 :] for row in rows]
+
+
+def assert_same_run(resumed: Path, whole: Path) -> None:
+    assert_same(state(resumed), state(whole))
+    assert metric_rows(resumed) == metric_rows(whole)
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("act", [stop, terminate])
+@pytest.mark.parametrize("step", [1, 5, 7])  # 5 steps an epoch: in the first, at its end, in the second
+def test_interrupted_run_is_continued_bit_by_bit(tmp_path, tiny: Config, schedule, act, step):
+    config = tiny(f"training.scheduler={schedule}", "training.plateau_patience=0")
+    train(config, tmp_path / "whole")
+    ended = train(config, tmp_path / "part", commands=CommandsAt(step, act))
+    assert ended.reason == "stopped"
+    assert ended.step == step
+    assert ended.signal == (signal.SIGTERM if act is terminate else None)
+    again = train(config, tmp_path / "part", resume=True)
+    assert again.reason == "finished"
+    assert_same_run(tmp_path / "part", tmp_path / "whole")
