@@ -97,7 +97,10 @@ class EventStream:
         """Close every sink."""
         with self._lock:
             for sink in self._sinks:
-                sink.close()
+                with contextlib.suppress(
+                    OSError
+                ):  # what could not be written before, and was told then
+                    sink.close()
             self._sinks.clear()
 
     def __enter__(self) -> EventStream:
@@ -112,7 +115,7 @@ class EventStream:
             sink.flush()
         except BrokenPipeError:
             self._sinks.remove(sink)
-            with contextlib.suppress(BrokenPipeError):  # it tries to write what is left
+            with contextlib.suppress(OSError):  # it tries to write what is left
                 sink.close()
 
 

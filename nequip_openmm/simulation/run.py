@@ -277,9 +277,7 @@ def _failures_told(stream: EventStream, simulation: app.Simulation) -> Iterator[
         _tell(stream, failure)
         raise failure from error
     except openmm.OpenMMException as error:
-        failure = RunFailed(
-            f"OpenMM stopped at step {simulation.currentStep}: {error}", code="openmm"
-        )
+        failure = _openmm_failure(error, simulation.currentStep)
         _tell(stream, failure)
         raise failure from error
     except KeyboardInterrupt:  # the second Ctrl-C
