@@ -82,29 +82,23 @@ def chosen_atoms(atoms: Iterable[int] | None, n_particles: int) -> list[int] | N
 
 
 def box_vectors(topology: Any, n_atoms: int) -> NDArray[np.float64] | None:
-    """Return the box (3, 3) in nm in OpenMM's reduced form, or None for a topology without one.
+    """Return the box (3, 3) in nm, in the reduced form that OpenMM's topologies insist on, or None where there is none.
 
     Raises
     ------
     StructureError
-        For a box that has no volume, is too small to be in nm, or is not in OpenMM's orientation.
+        For a box too small to be in nm.
     """
     vectors = topology.getPeriodicBoxVectors()
     if vectors is None:
         return None
-    unit = import_openmm().unit
-    box = np.array(vectors.value_in_unit(unit.nanometer), dtype=np.float64)
+    box = np.array(vectors.value_in_unit(import_openmm().unit.nanometer), dtype=np.float64)
     volume = abs(np.linalg.det(box)) / ANGSTROM_TO_NM**3
     if not volume > SMALLEST_VOLUME_PER_ATOM * n_atoms:  # also true for NaN
         raise StructureError(
             f"the periodic box {box.tolist()} nm holds {volume:.3g} Å³ for {n_atoms} atoms; are its vectors in nm?"
         )
-    if np.triu(box, 1).any() or (box.diagonal() <= 0.0).any():
-        raise StructureError(
-            f"OpenMM wants box vectors a along x, b in the xy plane and c with a positive z, got {box.tolist()} nm; "
-            "rotate box and positions together"
-        )
-    return _reduced(box)
+    return box
 
 
 def masses(topology: Any, hydrogen_mass: Any = None) -> list[float]:
@@ -158,19 +152,13 @@ def _hydrogen_bonds(topology: Any) -> list[tuple[Any, Any]]:
 
 
 def _as_dalton(mass: Any, unit: Any) -> float:
-    value = float(mass.value_in_unit(unit.dalton) if unit.is_quantity(mass) else mass)
+    try:
+        value = float(mass.value_in_unit(unit.dalton) if unit.is_quantity(mass) else mass)
+    except (TypeError, ValueError):
+        value = math.nan
     if not (math.isfinite(value) and value > 0.0):
-        raise UserError(f"hydrogenMass must be a positive mass in dalton, got {mass}")
+        raise UserError(f"hydrogenMass must be a positive mass in dalton, got {mass!r}")
     return value
-
-
-def _reduced(box: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take from b and c those multiples of the vectors before them that OpenMM's reduced form forbids; the lattice stays."""
-    a, b, c = box
-    c = c - b * np.round(c[1] / b[1])
-    c = c - a * np.round(c[0] / a[0])
-    b = b - a * np.round(b[0] / a[0])
-    return np.array([a, b, c])
 
 
 def _listed(atoms: list[Any]) -> str:
