@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
@@ -108,7 +110,9 @@ def import_openmm() -> ModuleType:
 
 
 def import_openmmtorch() -> ModuleType:
-    """Return the module ``openmmtorch``, loaded in the order that works.
+    """Return the module ``openmmtorch``, loaded in the order that works, whatever the script imported before.
+
+    Needed too before a System with a TorchForce is read from XML in a new process.
 
     Raises
     ------
@@ -123,7 +127,25 @@ def import_openmmtorch() -> ModuleType:
             import openmmtorch
     except ImportError as error:
         raise BackendError(f"openmmtorch does not load ({error}): {INSTALL}") from error
+    _load_missing_plugins()
     return openmmtorch
+
+
+@cache
+def _load_missing_plugins() -> None:
+    """Load those plugins of openmmtorch that OpenMM could not.
+
+    They link to torch's libraries, so in a script that imports openmm before torch they failed when OpenMM was imported, and
+    a Context would find that the platform lacks a kernel. A platform that this machine does not have (OpenCL, CUDA) fails
+    again, which is no error.
+    """
+    openmm = import_openmm()
+    folder = Path(openmm.version.openmm_library_path) / "plugins"
+    loaded = {Path(name).name for name in openmm.pluginLoadedLibNames}
+    for library in sorted(folder.glob("*OpenMMTorch*")):
+        if library.name not in loaded:
+            with suppress(openmm.OpenMMException):
+                openmm.Platform.loadPluginLibrary(str(library))
 
 
 def _availability(name: str, objection: str | None, packages: tuple[str, ...]) -> Availability:

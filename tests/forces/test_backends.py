@@ -125,3 +125,30 @@ def test_loading_openmmtorch_is_silent_and_leaves_logging_as_it_was() -> None:
     before = list(logging.getLogger().filters)
     backends.import_openmmtorch()
     assert logging.getLogger().filters == before
+
+
+@pytest.mark.skipif(not backends.available()[0].works, reason=backends.available()[0].reason)
+@pytest.mark.parametrize("first", ["openmm", "torch", "openmm.app, torch"])
+def test_the_order_in_which_a_script_imports_does_not_matter(first: str) -> None:
+    """With openmm before torch the plugin of openmmtorch misses torch's libraries at first."""
+    code = (
+        f"import {first}\n"
+        "from nequip_openmm.forces.backends import import_openmmtorch\n"
+        "openmmtorch = import_openmmtorch()\n"
+        "import openmm, torch\n"
+        "class Zero(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return 0.0 * x.sum()\n"
+        "system = openmm.System()\n"
+        "system.addParticle(1.0)\n"
+        "system.addForce(openmmtorch.TorchForce(torch.jit.trace(Zero(), torch.zeros(1, 3))))\n"
+        "for name in ('Reference', 'CPU'):\n"
+        "    platform = openmm.Platform.getPlatformByName(name)\n"
+        "    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)\n"
+        "    context.setPositions([openmm.Vec3(0, 0, 0)])\n"
+        "    context.getState(energy=True)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
