@@ -86,6 +86,8 @@ def block_average(series: ArrayLike) -> Mean:
     errors = _errors_by_level(blocks)
     if not errors:
         return Mean(value, np.nan, 1)
+    if errors[0] == 0.0:
+        return Mean(value, 0.0, 1)  # a constant
     for i, error in enumerate(errors):
         if 2 ** (3 * i) > 2 * n * (error / errors[0]) ** 4:
             return Mean(value, error, 2**i)
@@ -121,8 +123,6 @@ def _errors_by_level(blocks: FloatArray) -> list[float]:
     while len(blocks) >= 2:
         errors.append(float(blocks.std(ddof=1) / np.sqrt(len(blocks))))
         blocks = 0.5 * (blocks[: len(blocks) // 2 * 2 : 2] + blocks[1::2])
-    if errors and errors[0] == 0.0:
-        return [0.0]  # a constant
     return errors
 
 
