@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from nequip_openmm.model.config import Architecture, ModelConfig
-from nequip_openmm.settings import Settings
+from nequip_openmm.settings import Settings, validate
 
 __all__ = ["DataSettings", "ModelSettings", "TrainingConfig", "TrainingSettings"]
 
@@ -125,7 +125,7 @@ class ModelSettings(Architecture):
         for name, value in measured.items():
             if given[name] == "auto":
                 given[name] = value
-        return ModelConfig(**given)
+        return validate(ModelConfig, given, "model")
 
     @model_validator(mode="after")
     def _builds_a_model(self) -> ModelSettings:

@@ -22,7 +22,7 @@ __all__ = ["Control", "Interrupted", "Signals"]
 
 log = logging.getLogger(__name__)
 
-STEPS_BETWEEN_PLANS = 25
+STEPS_BETWEEN_PLANS = 5
 SECONDS_BETWEEN_PROGRESS = 0.5
 PART_TO_WATCH = 0.1  # of the time limit, before a pace is believed: first steps are slow
 
@@ -175,11 +175,12 @@ class Control(Callback):
         if position.elapsed >= limit:
             module.stop_request = module.stop_request or "finish"
         if position.step % STEPS_BETWEEN_PLANS == 0 and module.schedule.falls_over_the_run:
-            planned = self._planned_steps(module, limit)
+            plan = (self._planned_steps(module, limit), position.elapsed / limit)
             if trainer.world_size > 1:
-                planned = trainer.strategy.broadcast(planned)
-            if planned != module.last_step:
-                module.schedule.replan(position.step, planned)
+                plan = trainer.strategy.broadcast(plan)  # clocks differ
+            last_step, least_progress = plan
+            if last_step != module.last_step:
+                module.schedule.replan(position.step, last_step, least_progress)
 
     def _planned_steps(self, module: TrainingModule, limit: float) -> int:
         position = module.position

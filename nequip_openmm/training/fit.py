@@ -21,7 +21,7 @@ from nequip_openmm.training.module import TrainingModule
 from nequip_openmm.training.progress import ProgressBar
 from nequip_openmm.training.recorder import Best, Recorder, RunFiles
 
-__all__ = ["Ending", "fit"]
+__all__ = ["Ending", "choose_accelerator", "fit"]
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,27 @@ def fit(
     return Ending("finished", recorder.why_over or "there was nothing left to do")
 
 
+def choose_accelerator(settings: TrainingSettings) -> str:
+    """Return ``"gpu"`` or ``"cpu"``; raises `ConfigError` for a GPU, or as many, that are not here."""
+    n_gpus = torch.cuda.device_count()
+    if settings.accelerator == "cpu" or (settings.accelerator == "auto" and n_gpus == 0):
+        return "cpu"  # Apple's GPU knows no float64
+    if n_gpus < settings.devices:
+        raise ConfigError(
+            f"training.accelerator = {settings.accelerator!r}, devices = {settings.devices}: "
+            f"there are {n_gpus} CUDA GPUs here; use fewer, or accelerator cpu"
+        )
+    return "gpu"
+
+
 def _trainer(
     settings: TrainingSettings, callbacks: list[Callback], files: RunFiles | None
 ) -> Trainer:
-    accelerator = settings.accelerator
-    if accelerator == "auto":  # Apple's GPU knows no float64
-        accelerator = "gpu" if torch.cuda.is_available() else "cpu"
-    if accelerator == "gpu" and not torch.cuda.is_available():
-        raise ConfigError(
-            "training.accelerator = 'gpu': there is no CUDA GPU here; use cpu or auto"
-        )
     loggers: list[Logger] = []
     if settings.tensorboard and files is not None:
         loggers.append(TensorBoardLogger(files.folder / "tensorboard", name="", version=""))
     return Trainer(
-        accelerator=accelerator,
+        accelerator=choose_accelerator(settings),
         devices=settings.devices,
         num_nodes=settings.num_nodes,
         strategy=settings.strategy,

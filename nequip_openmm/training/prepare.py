@@ -153,12 +153,9 @@ def _complete(
         )
     measured = dataset.subset(np.union1d(train, np.flatnonzero(isolated_atoms(dataset))))
     found = compute_statistics(measured, species, model.cutoff, data.isolated_atom_energies)
-    try:
-        complete = model.resolve(
-            species, found.avg_num_neighbors, found.energy_shifts, found.forces_rms
-        )
-    except ValueError as error:
-        raise ConfigError(f"model: {error}") from error
+    complete = model.resolve(
+        species, found.avg_num_neighbors, found.energy_shifts, found.forces_rms
+    )
     return complete, tuple(found.warnings)
 
 

@@ -23,7 +23,7 @@ from nequip_openmm.training.checkpoints import FOLDER, LAST, load_checkpoint
 from nequip_openmm.training.config import TrainingConfig, TrainingSettings
 from nequip_openmm.training.evaluate import evaluate_model
 from nequip_openmm.training.export import ModelExport
-from nequip_openmm.training.fit import Ending, fit
+from nequip_openmm.training.fit import Ending, choose_accelerator, fit
 from nequip_openmm.training.loader import FrameBatches
 from nequip_openmm.training.module import TrainingModule
 from nequip_openmm.training.prepare import Preparation, prepare
@@ -118,6 +118,7 @@ def train(
     is_first = rank_zero_only.rank in (0, None)  # the others only compute
     if is_first and not resume:
         RunFolder.require_free(output)
+    choose_accelerator(config.training)
     state = _last_state(output) if resume else None
     preparation = _prepare(config, output, state, shows_progress=console is not None)
     module = _module(config.training, preparation, state)

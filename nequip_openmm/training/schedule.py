@@ -94,9 +94,9 @@ class Schedule:
             return wanted
         return self.planned_steps
 
-    def replan(self, step: int, last_step: int) -> None:
-        """Let p reach 1 at ``last_step`` instead, from its value at ``step`` on."""
-        self.anchor_progress = self.progress(step)
+    def replan(self, step: int, last_step: int, at_least: float = 0.0) -> None:
+        """Let p reach 1 at ``last_step`` instead, from its value at ``step`` on, or from ``at_least`` if that is more."""
+        self.anchor_progress = min(1.0, max(self.progress(step), at_least))
         self.anchor_step = step
         self.planned_steps = max(last_step, step)
 

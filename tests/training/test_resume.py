@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from nequip_openmm.errors import UserError
 from nequip_openmm.runs.commands import Command
-from nequip_openmm.runs.events import read_events
-from nequip_openmm.training import load_config, train
+from nequip_openmm.training import train
 from nequip_openmm.training.checkpoints import load_checkpoint
 
-from .conftest import TINY, Config
+from .conftest import Config
 
 SCHEDULES = ["cosine", "plateau"]
 
@@ -75,12 +70,16 @@ def metric_rows(folder: Path) -> list[list[str]]:
 def assert_same_run(resumed: Path, whole: Path) -> None:
     assert_same(state(resumed), state(whole))
     assert metric_rows(resumed) == metric_rows(whole)
-    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (resumed / "model.safetensors").read_bytes() == (
+        whole / "model.safetensors"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("act", [stop, terminate])
-@pytest.mark.parametrize("step", [1, 5, 7])  # 5 steps an epoch: in the first, at its end, in the second
+@pytest.mark.parametrize(
+    "step", [1, 5, 7]
+)  # 5 steps an epoch: in the first, at its end, in the second
 def test_interrupted_run_is_continued_bit_by_bit(tmp_path, tiny: Config, schedule, act, step):
     config = tiny(f"training.scheduler={schedule}", "training.plateau_patience=0")
     train(config, tmp_path / "whole")
