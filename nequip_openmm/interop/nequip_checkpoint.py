@@ -244,18 +244,23 @@ def _load_inert(path: Path) -> Any:
         raise ModelFileError(f"{path}: is damaged or not a checkpoint ({reason})") from error
 
 
-class _Placeholder:
-    """Stands for an object of a class that is not needed, whatever its arguments and state."""
+class _Placeholder(dict[object, object]):
+    """Stands for an object of any class, keeps what a dictionary would and swallows the rest."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None: ...
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__()
+
+    def __call__(self, *args: object, **kwargs: object) -> _Placeholder:
+        return _Placeholder()
 
     def __setstate__(self, state: object) -> None: ...
-
-    def __setitem__(self, key: object, value: object) -> None: ...
 
     def append(self, item: object) -> None: ...
 
     def extend(self, items: object) -> None: ...
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
 
 
 class _InertUnpickler(pickle.Unpickler):
