@@ -56,6 +56,12 @@ class EventStream:
             sinks.append(_open_sink(extra))
         return cls(*sinks)
 
+    @staticmethod
+    def require(extra: str | None) -> None:
+        """Raise `UserError` if ``extra`` cannot be opened; for a look before a folder is made."""
+        if extra is not None:
+            _open_sink(extra).close()
+
     def emit(self, ev: str, **fields: Any) -> None:
         """Write one event of kind ``ev``."""
         event = {"v": PROTOCOL_VERSION, "ev": ev, "t": round(time.time(), 3), **fields}

@@ -112,6 +112,7 @@ def run_simulation(
             output, steps=spec.steps, events=events, commands=commands, console=console
         )
     RunFolder.require_free(Path(output))
+    EventStream.require(events)
     spec = _with_absolute_paths(spec)
     structure = read_structure(spec.structure, spec.frame)
     potential = _load(spec.model, spec)

@@ -1,0 +1,227 @@
+"""``nequip-openmm md`` as a user calls it: settings, exit codes, one-line errors, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ase.build
+import ase.io
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from nequip_openmm.analysis.statistics import read_thermo
+from nequip_openmm.cli.app import main
+from nequip_openmm.model.config import ModelConfig
+from nequip_openmm.model.file import save_model
+from nequip_openmm.model.nequip import NequIP
+from nequip_openmm.runs import read_events
+
+pytest.importorskip("openmm")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(3)
+    config = ModelConfig(
+        species=("H", "C", "O"),
+        cutoff=4.0,
+        l_max=1,
+        num_layers=1,
+        num_features=2,
+        radial_mlp_width=4,
+        avg_num_neighbors=5.0,
+        per_type_energy_scales=0.05,
+    )
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(path, NequIP(config, torch.float64), {})
+    return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a structure and the model."""
+    ase.io.write(tmp_path / "methanol.xyz", ase.build.molecule("CH3OH"))
+    (tmp_path / "model.safetensors").write_bytes(model.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["md", *arguments])
+    return int(ended.value.code or 0)
+
+
+def _options(*more: str) -> list[str]:
+    return [
+        *("--model", "model.safetensors", "--structure", "methanol.xyz", "--steps", "20"),
+        *("thermo_interval=5", "trajectory_interval=5", *more),
+    ]
+
+
+def test_options_make_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = _options("--ensemble", "nve", "--temperature", "200", "--timestep", "0.25")
+    assert _call(*options, "--output", "run") == 0
+    spec = yaml.safe_load((here / "run" / "spec.yaml").read_text())
+    expected = {
+        "kind": "md",
+        "ensemble": "nve",
+        "temperature": 200.0,
+        "timestep": 0.25,
+        "steps": 20,
+    }
+    assert expected.items() <= spec.items()
+    assert Path(spec["model"]).is_absolute()
+    shown = capsys.readouterr().err
+    assert "finished at step 20" in shown
+    assert "temperature (K)" in shown
+    assert "results: run" in shown
+
+
+def test_a_yaml_file_options_and_single_settings_in_this_order(here: Path) -> None:
+    values = {"model": "model.safetensors", "structure": "methanol.xyz", "steps": 10, "seed": 3}
+    (here / "md.yaml").write_text(yaml.safe_dump(values | {"friction": 5.0, "timestep": 0.1}))
+    assert _call("md.yaml", "friction=7", "--seed", "4", "--output", "run") == 0
+    spec = yaml.safe_load((here / "run" / "spec.yaml").read_text())
+    assert (spec["friction"], spec["seed"], spec["timestep"]) == (7.0, 4, 0.1)
+    # The settings of a run folder start the same run again.
+    assert _call("run/spec.yaml", "--output", "again") == 0
+    thermo = [(here / name / "thermo.csv").read_text() for name in ("run", "again")]
+    assert thermo[0] == thermo[1]
+
+
+def test_the_default_folder_is_new(here: Path) -> None:
+    assert _call(*_options()) == 0
+    (folder,) = (here / "runs").iterdir()
+    assert folder.name.startswith("md-")
+
+
+def test_resume_makes_a_run_longer(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _call(*_options(), "--output", "run") == 0
+    assert _call("--resume", "run", "--steps", "40") == 0
+    steps = read_thermo(here / "run" / "thermo.csv")["step"]
+    np.testing.assert_array_equal(steps, np.arange(5, 41, 5))
+    for arguments, message in (
+        (("--steps", "10"), "has done 40 already"),
+        (("--temperature", "10"), "--temperature: --resume goes on with the settings"),
+        (("--output", "x"), "--output: --resume goes on"),
+        (("steps=0",), "steps = 0: must be a whole number ≥ 1"),
+    ):
+        assert _call("--resume", "run", *arguments) == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--steps", "0"), "steps = 0: must be a whole number ≥ 1"),
+        (("--ensemble", "nvp"), "ensemble = 'nvp': should be 'nve', 'nvt' or 'npt'"),
+        (("temprature=3",), "unknown key 'temprature' (did you mean 'temperature'?)"),
+        (("--ensemble", "npt"), "has no periodic cell"),
+        (("--model", "no.safetensors"), "no.safetensors"),
+        (("--model", "damaged.safetensors"), "damaged.safetensors"),
+        (("--structure", "no.xyz"), "structure"),
+        (("--structure", "sulfur.xyz"), "not S"),
+        (("--resume", "no-folder"), "is not a run folder"),
+        (("no.yaml",), "no.yaml: cannot be read"),
+        (("broken.yaml",), "broken.yaml, line 3"),
+        (("--output", "full"), "exists and is not an empty folder"),
+        (("--events", "/nonexistent/e.jsonl"), "events /nonexistent/e.jsonl"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    content = (here / "model.safetensors").read_bytes()
+    (here / "damaged.safetensors").write_bytes(content[: len(content) // 2])
+    ase.io.write(here / "sulfur.xyz", ase.build.molecule("CH3SH"))
+    (here / "broken.yaml").write_text("steps: 5\nmodel: [\n")
+    (here / "full").mkdir()
+    (here / "full" / "x").write_text("")
+    options = [] if "--resume" in arguments else [*_options(), "--output", "run"]
+    assert _call(*options, *arguments) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert shown.count("\n") == 1
+    assert shown.startswith("error: ")
+    assert not (here / "run").exists()
+    assert [path.name for path in (here / "full").iterdir()] == ["x"]
+
+
+def test_a_blow_up_is_exit_code_3_with_causes(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = _options("max_temperature=20000", "--temperature", "15000", "--steps", "1000000")
+    assert _call(*options, "--timestep", "1", "--output", "run") == 3
+    shown = capsys.readouterr().err
+    assert "stopped: the simulation blew up at step" in shown
+    assert "Likely causes: a time step of 1 fs is too long" in shown
+
+
+def _start(here: Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "nequip_openmm", "md", *_options(*arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=here, env=environment, text=True, **options)  # type: ignore[call-overload]
+
+
+def _wait_for_step(folder: Path, step: int) -> None:
+    note = folder / "checkpoint.json"
+    for _ in range(600):
+        if note.exists() and json.loads(note.read_text())["step"] >= step:
+            return
+        time.sleep(0.1)
+    raise AssertionError("no checkpoint came")
+
+
+def test_kill_9_and_a_window_that_closes(here: Path) -> None:
+    """A killed run goes on without lost or doubled rows; closed standard input ends a run that has a window."""
+    process = _start(here, "--steps", "1000000", "checkpoint_interval=50", "--output", "run")
+    _wait_for_step(here / "run", 50)
+    process.kill()
+    process.wait()
+    done = json.loads((here / "run" / "checkpoint.json").read_text())["step"]
+    command = [sys.executable, "-m", "nequip_openmm", "md", "--resume", "run"]
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [*command, "--events", str(writer)],
+        cwd=here,
+        pass_fds=[writer],
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    with os.fdopen(reader) as lines:
+        events = []
+        for line in lines:
+            events.append(json.loads(line))
+            if events[-1]["ev"] == "sample" and process.stdin is not None:
+                process.stdin.close()  # closing twice does nothing
+    assert process.wait(timeout=60) == 0
+    assert events[0]["ev"] == "hello"
+    assert {"state": "resumed", "step": done}.items() <= events[1].items()
+    assert events[-1]["reason"] == "stopped"
+    steps = read_thermo(here / "run" / "thermo.csv")["step"]
+    np.testing.assert_array_equal(steps, np.arange(5, steps[-1] + 1, 5))
+    assert steps[-1] > done
+    assert [event["ev"] for event in read_events(here / "run" / "events.jsonl")][-1] == "done"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_and_tell(here: Path, number: int, code: int) -> None:
+    process = _start(here, "--steps", "1000000", "--output", "run", stderr=subprocess.PIPE)
+    _wait_for_step(here / "run", 0)
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "stopped at step" in shown
+    assert "go on with: nequip-openmm md --resume run" in shown
+    assert "Traceback" not in shown
