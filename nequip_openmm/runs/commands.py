@@ -61,9 +61,8 @@ class Commands:
         return _next(self._unknown)
 
     def _read(self, stream: IO[str]) -> None:
-        with contextlib.suppress(
-            ValueError
-        ):  # bytes that are no text, or a stream closed under us: its end
+        # Bytes that are no text, or a stream that is closed or cannot be read, are its end.
+        with contextlib.suppress(OSError, ValueError):
             for line in stream:
                 if line.strip():
                     self._accept(line)
