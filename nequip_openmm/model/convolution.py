@@ -99,11 +99,10 @@ class BlockProduct(nn.Module):
             coupling = coupling.index_select(1, self.rows)
         x_j = x.index_select(0, edge_index[1])  # (E, 2 l1 + 1, channels)
         w = weights.view(weights.shape[0], len(self.sizes), x.shape[2])  # (E, paths, channels)
-        # Broadcasting beats a matrix product over one component.
-        coupled = (
-            coupling * x_j if x.shape[1] == 1 else torch.bmm(coupling, x_j)
-        )  # (E, rows, channels)
-        messages = coupled * w.index_select(1, self.path_of_row)
+        if x.shape[1] == 1:  # weigh the one component of scalars before it becomes many
+            messages = coupling * (x_j * w).index_select(1, self.path_of_row)
+        else:
+            messages = torch.bmm(coupling, x_j) * w.index_select(1, self.path_of_row)
         total = torch.zeros(
             [x.shape[0], messages.shape[1], x.shape[2]], dtype=x.dtype, device=x.device
         ).index_add(0, edge_index[0], messages)
