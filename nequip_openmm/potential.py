@@ -31,8 +31,11 @@ FloatArray: TypeAlias = "NDArray[np.float64]"
 MIN_DISTANCE = 0.1
 """Distance in Å below which two atoms are taken for a mistake: no bond is shorter than 0.7 Å."""
 
-MAX_EDGES = 200_000
-"""Pairs evaluated at once; more structures go into a further batch, so that memory stays bounded."""
+MAX_EDGES = 20_000
+"""Pairs evaluated at once; more structures go into a further batch, which bounds memory.
+
+A pair costs up to about 0.3 MB (l_max 2, both parities, 32 features, 4 layers), most of it for the derivatives.
+"""
 
 
 @dataclass(frozen=True, eq=False)

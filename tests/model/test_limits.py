@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from nequip_openmm.data.batch import Batch, collate
-from nequip_openmm.data.frame import Frame
 from nequip_openmm.model.zbl import ZBL
+from nequip_openmm.potential import Potential
 from tests.model import cases
 
 SHIFTS = cases.config().per_type_energy_shifts
@@ -64,7 +64,6 @@ def test_single_and_general_treatment_of_cells_agree() -> None:
     torch.testing.assert_close(energies[1], energies[0].repeat(2), rtol=0, atol=1e-14)
 
 
-# LAMMPS documentation of pair_style zbl, evaluated by hand in multiple precision for r in Å and E in eV.
 @pytest.mark.parametrize(("z_i", "z_j", "r"), [(1, 1, 0.2), (6, 8, 0.9), (8, 1, 0.5), (29, 6, 1.7)])
 def test_zbl_is_the_formula(z_i: int, z_j: int, r: float) -> None:
     x = r * (z_i**0.23 + z_j**0.23) / 0.46850
@@ -73,8 +72,9 @@ def test_zbl_is_the_formula(z_i: int, z_j: int, r: float) -> None:
     expected = 14.399645 * z_i * z_j / r * phi
     zbl = ZBL((z_i, z_j))
     types = torch.tensor([0, 1])
-    halves = zbl(torch.tensor([r, r]).double(), torch.ones(2).double(), types, types.flip(0))
-    assert halves.sum().item() == pytest.approx(expected, rel=1e-6)  # r came through float32
+    distance, envelope = torch.full((2,), r, dtype=torch.float64), torch.ones(2).double()
+    halves = zbl(distance, envelope, types, types.flip(0))
+    assert halves.sum().item() == pytest.approx(expected, rel=1e-13)
     assert halves[0].item() == pytest.approx(halves[1].item(), rel=1e-14)
 
 
@@ -82,8 +82,6 @@ def test_zbl_keeps_nuclei_apart() -> None:
     """The repulsion does not depend on weights and grows without bound."""
     potential = cases.potential("zbl")
     without = cases.build(l_max=1, parity=False, num_layers=2)
-    from nequip_openmm.potential import Potential
-
     frames = [ase.Atoms("OO", [[0, 0, 0], [0, 0, r]]) for r in (0.9, 0.6, 0.3)]
     added = [
         a.energy - b.energy
@@ -99,4 +97,3 @@ def test_frames_without_any_pair_evaluate_in_one_batch() -> None:
     alone = [potential.evaluate(frame).energy for frame in frames]
     together = [found.energy for found in potential.evaluate(frames)]
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-13)
-    assert isinstance(Frame.from_ase(frames[0]), Frame)
