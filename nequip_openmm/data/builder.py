@@ -86,6 +86,8 @@ class DatasetBuilder:
             raise DataError(f"{self.source}: holds no frames")
         if not units.is_internal:
             self.note(f"converted to eV and Å from {units}")
+        forces = self._forces.array((-1, 3), units.force_to_ev_per_angstrom)
+        with_forces = self._complete_forces(forces)
         cells = self._cells.array((-1, 3, 3), units.length_to_angstrom)
         return Dataset(
             offsets=np.concatenate([[0], np.cumsum(self._n_atoms, dtype=np.int64)]),
@@ -94,15 +96,31 @@ class DatasetBuilder:
             cells=cells,
             pbc=self._pbc.array((-1, 3)),
             energies=self._energies.array((-1,), units.energy_to_ev),
-            forces=self._forces.array((-1, 3), units.force_to_ev_per_angstrom),
+            forces=forces,
             stresses=self._stresses_in_ev(cells, units) if any(self._with["stress"]) else None,
             with_energy=np.array(self._with["energy"]),
-            with_forces=np.array(self._with["forces"]),
+            with_forces=with_forces,
             with_stress=np.array(self._with["stress"]),
             isolated=np.array(self._isolated),
             source=self.source,
             notes=tuple(self._notes),
         )
+
+    def _complete_forces(self, forces: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Give single atoms the force they must have, zero, and return which frames have forces.
+
+        Files that hold isolated atoms for their energies often leave it out.
+        """
+        given = np.array(self._with["forces"])
+        n_atoms = np.array(self._n_atoms)
+        lone = ~given & (n_atoms == 1)
+        if not given.any() or not lone.any():
+            return given
+        self.note(
+            f"forces on single atoms, which the file leaves out in {lone.sum()} frames, are zero"
+        )
+        forces[(np.cumsum(n_atoms) - 1)[lone]] = 0.0
+        return given | lone
 
     def _stresses_in_ev(self, cells: NDArray[np.float64], units: UnitSystem) -> NDArray[np.float64]:
         """Convert stresses; a virial W becomes the stress -W / V."""

@@ -104,6 +104,10 @@ class Dataset:
             stress=self.stresses[i] if self.stresses is not None and self.with_stress[i] else None,
         )
 
+    def forces_of(self, index: int) -> FloatArray:
+        """Return (N, 3) forces of a frame, NaN where it has none."""
+        return self.forces[self.offsets[index] : self.offsets[index + 1]]
+
     def __iter__(self) -> Iterator[Frame]:
         return (self[i] for i in range(len(self)))
 

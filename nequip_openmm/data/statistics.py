@@ -29,6 +29,7 @@ IntArray = NDArray[np.int64]
 RANK_TOLERANCE = 1e-6
 SAME_ENERGY = 1e-3  # eV; two energies of one isolated atom should not differ by more
 MAX_FRAMES = 1000
+MOST_NEIGHBOURS = 2000  # three times those of dense metals within 10 Å
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,12 @@ def _mean_neighbours(
 ) -> float:
     together = np.flatnonzero(~isolated_atoms(dataset))
     frames = together[sample_frames(len(together), max_frames, seed)]
+    first = count_neighbours(dataset, frames[:1], cutoff)
+    if len(first) and first.mean() > MOST_NEIGHBOURS:
+        raise DataError(
+            f"{dataset.source}: an atom of frame {frames[0]} has {first.mean():.0f} neighbours within {cutoff:g} Å; "
+            "choose a smaller cutoff, or say in which unit positions are"
+        )
     counts = count_neighbours(dataset, frames, cutoff, progress=progress)
     if not counts.any():
         raise DataError(

@@ -12,6 +12,8 @@ from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from nequip_openmm.data import Dataset, Frame
+
 
 def labelled(atoms: ase.Atoms, stress: bool = False) -> ase.Atoms:
     """Attach EMT's energy and forces, free of constraints and of a live calculator."""
@@ -56,3 +58,15 @@ def xyz(tmp_path: Path, molecules: list[ase.Atoms]) -> Path:
     path = tmp_path / "molecules.xyz"
     ase.io.write(path, molecules)
     return path
+
+
+@pytest.fixture(scope="session")
+def copper() -> Dataset:
+    """Forty rattled frames of a periodic cell of 16 copper atoms: a sound data set."""
+    rng = np.random.default_rng(3)
+    frames = []
+    for _ in range(40):
+        atoms = bulk("Cu", cubic=True) * (2, 2, 1)
+        atoms.positions += rng.normal(scale=0.08, size=atoms.positions.shape)
+        frames.append(Frame.from_ase(labelled(atoms)))
+    return Dataset.from_frames(frames, source="copper")
