@@ -1,23 +1,31 @@
 """Pictures of runs: learning curves, parity of predictions, thermodynamics.
 
-Each function writes one PNG. Figures are made without pyplot, so nothing global changes and no window can open.
-Colours are those of M. Okabe and K. Ito, which stay apart for colour-blind readers and in grey print.
+Each function writes one PNG.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from nequip_openmm.analysis.figures import (
+    BLUE,
+    FONT,
+    GREEN,
+    GREY,
+    INK,
+    LIGHT,
+    ORANGE,
+    make_figure,
+    save,
+    set_title,
+)
 from nequip_openmm.analysis.statistics import (
     block_average,
     energy_drift,
@@ -25,16 +33,11 @@ from nequip_openmm.analysis.statistics import (
     read_thermo,
 )
 from nequip_openmm.errors import DataError
-from nequip_openmm.runs import atomic_write
 
 __all__ = ["plot_learning_curves", "plot_parity", "plot_thermo"]
 
 FloatArray = NDArray[np.float64]
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
-LIGHT, INK = "#D9D9D9", "#222222"
-DPI = 200
-FONT = 9.0
 MANY_POINTS = 4000  # more than so many are drawn as a density
 
 
@@ -60,14 +63,14 @@ def plot_learning_curves(metrics_csv: Path | str, path: Path | str) -> Path:
     epochs = columns.get("epoch")
     if epochs is None or len(epochs) == 0:
         raise DataError(f"{metrics_csv}: has no epochs to draw")
-    figure, axes = _figure(1, 3, width=9.6, height=2.9)
+    figure, axes = make_figure(1, 3, width=9.6, height=2.9)
     best = _best_epoch(columns)
     for axis, (name, title) in zip(axes[0], _CURVES):
         _draw_curves(axis, columns, name, best)
-        _title(axis, title)
+        set_title(axis, title)
         axis.set_xlabel("epoch")
     _label_curves(axes[0][0], columns)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 _CURVES = (
@@ -191,7 +194,7 @@ def plot_parity(
         ("energy", "meV/atom", tuple(1000.0 * (values - origin) for values in energy), 1.0),
         ("force components", "eV/Å", forces, 1000.0),
     )
-    figure, axes = _figure(2, 2, width=6.8, height=4.9, height_ratios=(3.2, 1.0), sharex="col")
+    figure, axes = make_figure(2, 2, width=6.8, height=4.9, height_ratios=(3.2, 1.0), sharex="col")
     for column, (title, unit, (reference, predicted), factor) in enumerate(panels):
         top, bottom = axes[0][column], axes[1][column]
         if len(reference) == 0:
@@ -202,13 +205,13 @@ def plot_parity(
         _draw_differences(bottom, reference, (predicted - reference) * factor)
         small_unit = unit if factor == 1.0 else f"m{unit}"
         _print_errors(top, (predicted - reference) * factor, small_unit)
-        _title(top, f"{title} ({unit})")
+        set_title(top, f"{title} ({unit})")
         top.set_ylabel("predicted")
         bottom.set_ylabel(f"error\n({small_unit})")
         relative = " − mean" if column == 0 else ""
         bottom.set_xlabel(f"reference{relative} ({unit})")
     figure.align_ylabels()
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _pairs(reference: ArrayLike, predicted: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -316,22 +319,22 @@ def plot_thermo(
     density = columns.get("density_g_per_cm3", np.full(len(time), np.nan))
     changes = bool(np.isfinite(density).all() and np.ptp(density) > 0)
     count = 3 if changes else 2
-    figure, axes = _figure(count, 1, width=6.8, height=1.0 + 1.75 * count, sharex="col")
+    figure, axes = make_figure(count, 1, width=6.8, height=1.0 + 1.75 * count, sharex="col")
     _draw_temperature(axes[0][0], time, columns["temperature_K"], temperature)
     _draw_energies(axes[1][0], columns, n_atoms)
     if changes:
         _draw_running(axes[2][0], time, density, GREEN)
-        _title(axes[2][0], "density (g/cm³)")
+        set_title(axes[2][0], "density (g/cm³)")
     axes[-1][0].set_xlabel("time (ps)")
     axes[-1][0].set_xlim(0.0, time[-1])
     figure.align_ylabels()
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _draw_temperature(
     axis: Axes, time: FloatArray, values: FloatArray, target: float | None
 ) -> None:
-    _title(axis, "temperature (K)")
+    set_title(axis, "temperature (K)")
     if target is not None:
         axis.axhline(target, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
         axis.annotate(
@@ -346,7 +349,7 @@ def _draw_temperature(
     _draw_running(axis, time, values, ORANGE)
     mean = block_average(values)
     error = f" ± {mean.error:.1f}" if np.isfinite(mean.error) else ""
-    _title(axis, f"mean {mean.value:.1f}{error}", loc="right", color=ORANGE)
+    set_title(axis, f"mean {mean.value:.1f}{error}", loc="right", color=ORANGE)
     axis.set_ylim(bottom=0.0)
 
 
@@ -378,13 +381,13 @@ def _draw_energies(axis: Axes, columns: dict[str, FloatArray], n_atoms: int | No
             for name, values, color, _ in curves
         ],
     )
-    _title(axis, "energy (eV), potential from its lowest value")
+    set_title(axis, "energy (eV), potential from its lowest value")
     axis.set_ylim(bottom=0.0)
     conserved = columns.get("conserved_eV", np.full(len(time), np.nan))
     if n_atoms is not None and np.isfinite(conserved).all():
         drift = energy_drift(time, conserved, n_atoms)
         slope = f"{drift.mev_per_atom_per_ps:.2g}".replace("-", "−")
-        _title(axis, f"drift {slope} meV/atom/ps", loc="right")
+        set_title(axis, f"drift {slope} meV/atom/ps", loc="right")
 
 
 def _name_curves(axis: Axes, curves: Sequence[tuple[str, float, str]]) -> None:
@@ -404,53 +407,3 @@ def _name_curves(axis: Axes, curves: Sequence[tuple[str, float, str]]) -> None:
             color=color,
             fontsize=FONT,
         )
-
-
-# --- figures ------------------------------------------------------------------------------------------------------------
-
-
-def _figure(
-    rows: int,
-    columns: int,
-    *,
-    width: float,
-    height: float,
-    height_ratios: Sequence[float] | None = None,
-    sharex: Literal["none", "col"] = "none",
-) -> tuple[Figure, list[list[Axes]]]:
-    """Return a figure of so many inches and its styled axes, row by row."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex, height_ratios=height_ratios)
-    axes = [list(row) for row in grid]
-    for row in axes:
-        for axis in row:
-            _style(axis)
-    return figure, axes
-
-
-def _style(axis: Axes) -> None:
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axis.spines[side].set_color(GREY)
-    axis.tick_params(which="both", labelsize=FONT, color=GREY, labelcolor=INK, length=3)
-    axis.tick_params(which="minor", length=2)
-    axis.grid(which="major", color="#EEEEEE", linewidth=0.8)
-    axis.set_axisbelow(True)
-    for label in (axis.xaxis.label, axis.yaxis.label):
-        label.set_fontsize(FONT + 0.5)
-        label.set_color(INK)
-
-
-def _title(
-    axis: Axes, text: str, *, loc: Literal["left", "right"] = "left", color: str = INK
-) -> None:
-    axis.set_title(text, loc=loc, color=color, fontsize=FONT + (1.0 if loc == "left" else 0.0))
-
-
-def _save(figure: Figure, path: Path | str) -> Path:
-    target = Path(path)
-    with atomic_write(target) as temporary:
-        figure.savefig(temporary, format="png")
-    return target

@@ -129,7 +129,7 @@ def _errors_by_level(blocks: FloatArray) -> list[float]:
 # --- tables of runs -------------------------------------------------------------------------------------------------------
 
 
-def read_columns(path: Path) -> dict[str, FloatArray]:
+def read_columns(path: Path | str) -> dict[str, FloatArray]:
     """Return the columns of a CSV file as numbers; what is empty or no number is NaN.
 
     Raises
@@ -138,7 +138,7 @@ def read_columns(path: Path) -> dict[str, FloatArray]:
         If the file cannot be read or has no header.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with Path(path).open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
@@ -151,7 +151,7 @@ def read_columns(path: Path) -> dict[str, FloatArray]:
     }
 
 
-def read_thermo(path: Path) -> dict[str, FloatArray]:
+def read_thermo(path: Path | str) -> dict[str, FloatArray]:
     """Return the columns of a ``thermo.csv``; raises `DataError` for another file."""
     columns = read_columns(path)
     missing = {"time_ps", "temperature_K", "potential_eV", "total_eV"} - set(columns)
@@ -202,7 +202,7 @@ _LABELS = {
 }
 
 
-def summarise_thermo(path: Path, *, skip: float = 0.2) -> ThermoSummary | None:
+def summarise_thermo(path: Path | str, *, skip: float = 0.2) -> ThermoSummary | None:
     """Return averages over a ``thermo.csv``, or None if it has fewer than two rows.
 
     Parameters

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,9 +15,10 @@ from nequip_openmm.errors import ConfigError, RunFailed
 from nequip_openmm.runs import Commands, EventStream, RunFolder
 from nequip_openmm.simulation import files
 from nequip_openmm.simulation.checkpoint import Checkpoint, save_checkpoint
+from nequip_openmm.simulation.failures import logger
 from nequip_openmm.simulation.guard import Guard
 from nequip_openmm.simulation.minimise import relax
-from nequip_openmm.simulation.progress import Pace, ProgressBar, Throttle
+from nequip_openmm.simulation.progress import ProgressBar
 from nequip_openmm.simulation.reporters import (
     DCDReporter,
     ExtendedXYZReporter,
@@ -27,11 +27,11 @@ from nequip_openmm.simulation.reporters import (
 )
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.steering import Steering, StopSignals
+from nequip_openmm.simulation.telling import Teller
 from nequip_openmm.simulation.thermo import Sample, Thermometer
 
 __all__ = ["Loop"]
 
-logger = logging.getLogger("nequip_openmm.simulation")
 
 _CHUNK_S = 0.2  # orders and signals are looked at about so often
 _PAUSE_S = 0.05
@@ -73,15 +73,13 @@ class Loop:
         self._signals = signals
         self._console = console
         self._steering = Steering(spec)
-        self._pace = Pace(spec.steps, spec.timestep)
+        self._teller = Teller(spec, events, console)
         self._thermometer = Thermometer(
             simulation.system, spec.timestep, conserves_energy=not spec.has_thermostat
         )
         intervals = (spec.thermo_interval, spec.trajectory_interval, spec.checkpoint_interval)
         self._guard = Guard(spec, simulation.system, self._thermometer, intervals)
         self._files: list[FileReporter] = []
-        self._told_sample, self._told_frame = Throttle(0.02), Throttle(0.1)
-        self._told_progress = Throttle(0.5)
         self._is_stopping = self._is_paused = False
         self._saved_step = -1
         self._can_save = False  # a start without velocities is no state to go on from
@@ -137,13 +135,16 @@ class Loop:
             trajectory = DCDReporter(path, interval, append)
         self._files = [thermo, trajectory]
         frames = _Caller(interval, self._tell_frame)
-        checkpoints = _Caller(spec.checkpoint_interval, self._save)
+        # Energy and forces are for the guard, which sees the same state before a checkpoint replaces the last.
+        needs = ("positions", "velocities", "forces", "energy")
+        checkpoints = _Caller(spec.checkpoint_interval, self._save, needs)
         self._simulation.reporters = [self._guard, *self._files, frames, checkpoints]
 
     def _relax(self) -> bool:
         """Relax the start; return False if the run was told to stop."""
         self._events.status("minimising")
-        result = relax(self._simulation, self._spec, self._may_relax)
+        with self._errors_explained():
+            result = relax(self._simulation, self._spec, self._may_relax)
         if self._wants_end():
             return False
         text = (
@@ -153,7 +154,7 @@ class Loop:
         logger.info(text)
         self._events.emit("log", level="info", msg=text)
         if not result.converged:
-            self._warn(
+            self._teller.warn(
                 "not-converged",
                 f"the relaxation ended at a root mean square force of {result.rms_force:.3g} eV/Å, "
                 f"above minimise_tolerance = {self._spec.minimise_tolerance:g}",
@@ -178,7 +179,7 @@ class Loop:
                 begin = time.perf_counter()
                 self._advance(min(chunk, total - simulation.currentStep))
                 chunk = _next_chunk(chunk, time.perf_counter() - begin)
-                self._tell_progress(bar)
+                self._teller.progress(simulation.currentStep, self.last, bar)
         self._save_if_good()
         return "finished" if simulation.currentStep >= total else "stopped"
 
@@ -222,7 +223,7 @@ class Loop:
         if self._commands is None:
             return
         while (unknown := self._commands.poll_unknown()) is not None:
-            self._warn("unknown-command", f"not a command: {unknown[:200]}")
+            self._teller.warn("unknown-command", f"not a command: {unknown[:200]}")
         while (command := self._commands.poll()) is not None:
             self._obey_one(command.name, command.values)
 
@@ -239,60 +240,27 @@ class Loop:
             self._events.status("paused", step=self._simulation.currentStep)
         elif name == "resume" and self._is_paused:
             self._is_paused = False
-            self._pace.restart()
+            self._teller.restart_clock()
             self._events.status("running", step=self._simulation.currentStep)
 
     def _set(self, values: dict[str, Any]) -> None:
         try:
             changed = self._steering.set(self._simulation, values)
         except ConfigError as error:
-            self._warn("bad-command", str(error))
+            self._teller.warn("bad-command", str(error))
             return
         text = ", ".join(f"{name} = {value:g}" for name, value in changed.items())
         step = self._simulation.currentStep
         logger.info("step %d: set %s", step, text)
         self._events.emit("set", step=step, **changed)
 
-    # --- telling --------------------------------------------------------------------------------------------------------
-
     def _tell_sample(self, sample: Sample) -> None:
         self.last = sample
-        if not self._told_sample():
-            return
-        self._events.emit(
-            "sample",
-            step=sample.step,
-            t_ps=sample.time_ps,
-            epot=sample.potential_eV,
-            ekin=sample.kinetic_eV,
-            etot=sample.total_eV,
-            temp=sample.temperature_K,
-            temp_target=self._steering.temperature if self._spec.has_thermostat else None,
-            volume=sample.volume_A3,
-            density=sample.density_g_per_cm3,
-            pressure=sample.pressure_bar,
-            max_force=sample.max_force_eV_per_A,
-        )
+        target = self._steering.temperature if self._spec.has_thermostat else None
+        self._teller.sample(sample, target)
 
     def _tell_frame(self) -> None:
-        if self._told_frame():
-            trajectory = self._files[1]
-            step = self._simulation.currentStep
-            self._events.emit("frame", step=step, path=trajectory.path.name, **trajectory.end)
-
-    def _tell_progress(self, bar: ProgressBar) -> None:
-        step, total = self._simulation.currentStep, self._spec.steps
-        if not self._told_progress() and step < total:
-            return
-        speed = self._pace.observe(step)
-        bar.update(step, speed, self.last)
-        self._events.progress(step, total, speed.eta_s, ns_per_day=speed.ns_per_day)
-
-    def _warn(self, code: str, message: str) -> None:
-        logger.warning(message)
-        self._events.warning(code, message)
-        if self._console is not None:
-            self._console.print(f"warning: {message}", style="yellow", markup=False)
+        self._teller.frame(self._simulation.currentStep, self._files[1])
 
     # --- checkpoints ----------------------------------------------------------------------------------------------------
 
@@ -316,14 +284,17 @@ class Loop:
 class _Caller:
     """An OpenMM reporter that calls a function; it comes after the reporters whose files it is about."""
 
-    def __init__(self, interval: int, function: Callable[[], None]) -> None:
+    def __init__(
+        self, interval: int, function: Callable[[], None], needs: Sequence[str] = ("positions",)
+    ) -> None:
         self._interval = interval
         self._function = function
+        self._needs = list(needs)
 
     def describeNextReport(self, simulation: app.Simulation) -> dict[str, Any]:
         """Tell OpenMM when to call."""
         steps = self._interval - simulation.currentStep % self._interval
-        return {"steps": steps, "periodic": False, "include": ["positions"]}
+        return {"steps": steps, "periodic": False, "include": self._needs}
 
     def report(self, simulation: app.Simulation, state: openmm.State) -> None:
         """Call."""

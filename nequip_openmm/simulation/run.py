@@ -1,18 +1,13 @@
 """Running molecular dynamics: from a specification to a run folder, and on from where one stopped.
 
-Everything that can be wrong with the input is found before the folder is made. After that a failure keeps what was written,
-and is told in the event stream, the log and the exception alike.
+Everything that can be wrong with the input is found before the folder is made. After that a failure keeps what was written.
 """
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import time
-import traceback
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +16,13 @@ import yaml
 from openmm import app
 from rich.console import Console
 
-from nequip_openmm.errors import ConfigError, RunFailed, UserError
+from nequip_openmm.errors import ConfigError
 from nequip_openmm.potential import Potential, load
 from nequip_openmm.runs import Commands, EventStream, RunFolder, atomic_write
 from nequip_openmm.simulation import files, system
 from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, restore
 from nequip_openmm.simulation.checks import check_start, warnings_about
+from nequip_openmm.simulation.failures import failures_told, log_to, logger
 from nequip_openmm.simulation.loop import Loop
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.steering import StopSignals
@@ -34,8 +30,6 @@ from nequip_openmm.simulation.structure import read_structure
 from nequip_openmm.simulation.thermo import Sample
 
 __all__ = ["SimulationResult", "resume_simulation", "run_simulation"]
-
-logger = logging.getLogger("nequip_openmm.simulation")
 
 
 @dataclass(frozen=True)
@@ -196,9 +190,9 @@ class _Session:
         """Open the folder's streams, run, and tell how it ended."""
         with ExitStack() as stack:
             stream = stack.enter_context(self.folder.open_events(events))
-            stack.enter_context(_log_to(self.folder.log))
+            stack.enter_context(log_to(self.folder.log))
             signals = stack.enter_context(StopSignals())
-            stack.enter_context(_failures_told(stream, self.simulation))
+            stack.enter_context(failures_told(stream, self.simulation))
             self._say_hello(stream, warnings)
             if first:
                 files.write_inputs(self.folder, self.spec, self.simulation)
@@ -260,89 +254,6 @@ class _Session:
             logger.warning(message)
             if self.console is not None:
                 self.console.print(f"warning: {message}", style="yellow", markup=False)
-
-
-# --- failures -----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _failures_told(stream: EventStream, simulation: app.Simulation) -> Iterator[None]:
-    """Turn what can go wrong during a run into `RunFailed`, and tell it in the stream and the log."""
-    try:
-        yield
-    except (RunFailed, UserError) as error:
-        _tell(stream, error)
-        raise
-    except OSError as error:
-        failure = _disk_failure(error)
-        _tell(stream, failure)
-        raise failure from error
-    except openmm.OpenMMException as error:
-        failure = _openmm_failure(error, simulation.currentStep)
-        _tell(stream, failure)
-        raise failure from error
-    except KeyboardInterrupt:  # the second Ctrl-C
-        _tell(stream, RunFailed("interrupted", code="interrupted"))
-        raise
-    except Exception as error:  # a bug: told, not swallowed
-        _tell(stream, RunFailed(f"{type(error).__name__}: {error}", code="internal"))
-        logger.error(traceback.format_exc())
-        raise
-
-
-def _openmm_failure(error: openmm.OpenMMException, step: int) -> RunFailed:
-    text = " ".join(
-        str(error).rpartition("RuntimeError: ")[2].split()
-    )  # the end of TorchScript's traceback
-    if "out of memory" in text:
-        hint = "Use a device with more memory, --dtype float32 or a smaller structure."
-        return RunFailed(
-            f"out of memory at step {step}: {text[:200]}", code="out-of-memory", hint=hint
-        )
-    return RunFailed(f"OpenMM stopped at step {step}: {text}", code="openmm")
-
-
-def _disk_failure(error: OSError) -> RunFailed:
-    where = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunFailed(
-            f"the disk is full{where}; what was written before is kept",
-            code="disk-full",
-            hint="Free some space, then continue with --resume.",
-        )
-    return RunFailed(f"cannot write{where}: {error.strerror}", code="write-failed")
-
-
-def _tell(stream: EventStream, error: RunFailed | UserError) -> None:
-    with suppress(OSError):  # the disk may be what failed
-        code = getattr(error, "code", "user-error")
-        stream.error(code, str(error), hint=getattr(error, "hint", ""))
-        stream.done("failed")
-        logger.error("%s %s", error, getattr(error, "hint", ""))
-
-
-@contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Let this package's simulation log go to a file as well."""
-    handler = _QuietHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    previous = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(previous)
-        with suppress(OSError):
-            handler.close()
-
-
-class _QuietHandler(logging.FileHandler):
-    """A log file that fails (a full disk) must neither print a traceback nor hide the failure that is being logged."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Do nothing."""
 
 
 # --- settings -----------------------------------------------------------------------------------------------------------

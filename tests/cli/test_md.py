@@ -214,14 +214,13 @@ def test_kill_9_and_a_window_that_closes(here: Path) -> None:
     assert [event["ev"] for event in read_events(here / "run" / "events.jsonl")][-1] == "done"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_save_and_tell(here: Path, number: int, code: int) -> None:
+def test_ctrl_c_saves_and_tells(here: Path) -> None:
     process = _start(here, "--steps", "1000000", "--output", "run", stderr=subprocess.PIPE)
     _wait_for_step(here / "run", 0)
     time.sleep(0.3)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     _, shown = process.communicate(timeout=60)
-    assert process.returncode == code
+    assert process.returncode == 128 + signal.SIGINT
     assert "stopped at step" in shown
     assert "go on with: nequip-openmm md --resume run" in shown
     assert "Traceback" not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,3 +46,16 @@ def test_a_specification_survives_its_file_form() -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert all(field.description for field in SimulationSpec.model_fields.values())
+
+
+def test_the_documentation_lists_every_setting_and_its_default() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text(encoding="utf-8")
+    rows = {
+        cells[1].strip(" `"): cells[2].replace(" ", "")
+        for cells in (line.split("|") for line in text.splitlines() if line.startswith("| `"))
+    }
+    for name, field in SimulationSpec.model_fields.items():
+        assert name in rows
+        if not field.is_required() and field.default is not None:
+            default = str(field.default).lower()
+            assert rows[name].lower().startswith(default.removesuffix(".0")), name
