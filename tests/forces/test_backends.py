@@ -128,7 +128,7 @@ def test_loading_openmmtorch_is_silent_and_leaves_logging_as_it_was() -> None:
 
 
 @pytest.mark.skipif(not backends.available()[0].works, reason=backends.available()[0].reason)
-@pytest.mark.parametrize("first", ["openmm", "torch", "openmm.app, torch"])
+@pytest.mark.parametrize("first", ["openmm.app", "torch"])
 def test_the_order_in_which_a_script_imports_does_not_matter(first: str) -> None:
     """With openmm before torch the plugin of openmmtorch misses torch's libraries at first."""
     code = (
