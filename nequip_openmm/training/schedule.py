@@ -9,7 +9,8 @@ from nequip_openmm.training.config import TrainingSettings
 
 __all__ = ["Schedule"]
 
-STATE = ("planned_steps", "anchor_step", "anchor_progress", "plateau_scale", "best", "n_stalled")
+PLAN = ("total_steps", "planned_steps", "anchor_step", "anchor_progress")
+PLATEAU = ("plateau_scale", "best", "n_stalled")
 TIME_IN_STEPS = 0.97  # the rest of the time is for the last validation
 
 
@@ -31,6 +32,7 @@ class Schedule:
 
     def __init__(self, settings: TrainingSettings, total_steps: int) -> None:
         self.settings = settings
+        self.total_steps = total_steps
         self.planned_steps = total_steps  # where p reaches 1
         self.anchor_step = 0  # where the present plan began, ...
         self.anchor_progress = 0.0  # ... and the progress there
@@ -102,9 +104,10 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs."""
-        return {name: getattr(self, name) for name in STATE}
+        return {name: getattr(self, name) for name in (*PLAN, *PLATEAU)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where a saved schedule was."""
-        for name in STATE:
+        """Go on where a saved schedule was; where the number of epochs has changed since, with a new plan."""
+        is_same_length = state["total_steps"] == self.total_steps
+        for name in (*PLAN, *PLATEAU) if is_same_length else PLATEAU:
             setattr(self, name, state[name])

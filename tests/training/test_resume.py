@@ -90,3 +90,31 @@ def test_interrupted_run_is_continued_bit_by_bit(tmp_path, tiny: Config, schedul
     again = train(config, tmp_path / "part", resume=True)
     assert again.reason == "finished"
     assert_same_run(tmp_path / "part", tmp_path / "whole")
+
+
+def test_a_run_without_a_checkpoint_begins_again(tmp_path, tiny: Config):
+    """As after kill -9 in the first minute: settings and split are there, no checkpoint."""
+    config = tiny()
+    train(config, tmp_path / "whole")
+    train(config, tmp_path / "part", commands=CommandsAt(2, stop))
+    (tmp_path / "part" / "checkpoints" / "last.ckpt").unlink()
+    train(config, tmp_path / "part", resume=True)
+    assert_same_run(tmp_path / "part", tmp_path / "whole")
+
+
+def test_a_finished_run_has_nothing_left_to_do(tmp_path, tiny: Config):
+    first = train(tiny(), tmp_path / "run")
+    weights = (tmp_path / "run" / "model.safetensors").read_bytes()
+    again = train(tiny(), tmp_path / "run", resume=True)
+    assert (again.reason, again.step, again.test) == ("finished", first.step, first.test)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path, tiny: Config):
+    train(tiny("training.max_epochs=2"), tmp_path / "run")
+    longer = train(tiny("training.max_epochs=4"), tmp_path / "run", resume=True)
+    assert (longer.epoch, longer.step) == (4, 20)
+    epochs = [row[0] for row in metric_rows(tmp_path / "run")[1:]]
+    rates = [float(row[2]) for row in metric_rows(tmp_path / "run")[1:]]
+    assert epochs == ["1", "2", "3", "4"]
+    assert rates[1] < rates[2] > rates[3]
