@@ -212,8 +212,8 @@ def _contact(
 
 
 def _duplicates(dataset: Dataset) -> Iterator[Finding]:
-    near = same_structures(dataset, NEAR)
-    exact = same_structures(dataset, EXACT)
+    near, apart = same_structures(dataset, NEAR)
+    exact = near[apart <= EXACT]
     energies = dataset.energies / dataset.n_atoms
     differ = np.abs(energies[exact[:, 0]] - energies[exact[:, 1]]) > CONFLICT_ENERGY
     if differ.any():
@@ -270,7 +270,7 @@ def _energies(dataset: Dataset) -> Iterator[Finding]:
     frames = np.flatnonzero(dataset.with_energy & ~isolated_atoms(dataset))
     if len(frames) < 2:
         return
-    if np.ptp(dataset.energies[frames]) == 0.0 and not len(same_structures(dataset, EXACT)):
+    if np.ptp(dataset.energies[frames]) == 0.0 and not len(same_structures(dataset, EXACT)[0]):
         yield Finding.of(
             "error", "constant-energy", "all energies are equal though structures differ"
         )

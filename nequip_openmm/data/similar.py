@@ -15,9 +15,8 @@ __all__ = ["close_pairs", "groups_of_equal_atoms", "same_structures"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-MAX_LAG = (
-    64  # neighbours in projection that are compared; more only where dozens of frames are equal
-)
+MAX_LAG = 2000  # neighbours in projection that are compared
+MOST_PAIRS = 20  # per frame; where frames repeat more often, a part of the pairs tells enough
 
 
 def groups_of_equal_atoms(dataset: Dataset, *, same_cell: bool = False) -> list[IntArray]:
@@ -32,17 +31,21 @@ def groups_of_equal_atoms(dataset: Dataset, *, same_cell: bool = False) -> list[
     return sorted((np.array(group) for group in groups.values()), key=len, reverse=True)
 
 
-def same_structures(dataset: Dataset, tolerance: float) -> IntArray:
-    """Return (P, 2) pairs of frames whose atoms and cells lie within ``tolerance`` (Å) of each other, first < second.
+def same_structures(dataset: Dataset, tolerance: float) -> tuple[IntArray, FloatArray]:
+    """Return (P, 2) pairs of frames, first < second, whose coordinates and cells agree to ``tolerance`` (Å), and how well.
 
     A frame moved as a whole counts as the same; one rotated, or with atoms in another order, does not.
     """
     pairs = [np.zeros((0, 2), dtype=np.int64)]
+    apart = [np.zeros(0)]
     for group in groups_of_equal_atoms(dataset):
         if len(group) > 1:
-            pairs.append(group[_same_rows(_features(dataset, group), tolerance)])
+            rows, largest = _same_rows(_features(dataset, group), tolerance)
+            pairs.append(group[rows])
+            apart.append(largest)
     found = np.concatenate(pairs)
-    return found[np.lexsort(found.T[::-1])]
+    order = np.lexsort(found.T[::-1])
+    return found[order], np.concatenate(apart)[order]
 
 
 def _features(dataset: Dataset, group: IntArray) -> FloatArray:
@@ -56,26 +59,35 @@ def _features(dataset: Dataset, group: IntArray) -> FloatArray:
     )
 
 
-def _same_rows(rows: FloatArray, tolerance: float) -> IntArray:
-    """Return (P, 2) ascending pairs of rows that agree in every column.
+def _same_rows(rows: FloatArray, tolerance: float) -> tuple[IntArray, FloatArray]:
+    """Return (P, 2) ascending pairs of rows that agree in every column, and their largest difference.
 
-    Rows are sorted by their projection on one direction; only rows whose projections are near can agree.
+    Rows are sorted by their projection on one direction; only rows near in this and two more projections can agree.
     """
-    rng = np.random.Generator(np.random.PCG64(0))
-    direction = rng.normal(size=rows.shape[1])
-    direction /= np.linalg.norm(direction)
-    heights = rows @ direction
-    order = np.argsort(heights, kind="stable")
+    heights = _projections(rows)  # (G, 3)
+    order = np.argsort(heights[:, 0], kind="stable")
+    sorted_heights = heights[order]
     window = tolerance * np.sqrt(rows.shape[1])
     pairs = [np.zeros((0, 2), dtype=np.int64)]
+    apart = [np.zeros(0)]
     for lag in range(1, min(MAX_LAG, len(rows) - 1) + 1):
-        near = np.flatnonzero(heights[order[lag:]] - heights[order[:-lag]] <= window)
-        if not len(near):
+        steps = np.abs(sorted_heights[lag:] - sorted_heights[:-lag])
+        if steps[:, 0].min() > window or sum(map(len, pairs)) > MOST_PAIRS * len(rows):
             break
+        near = np.flatnonzero((steps <= window).all(axis=1))
         a, b = order[near], order[near + lag]
-        same = np.abs(rows[a] - rows[b]).max(axis=1) <= tolerance
+        largest = np.abs(rows[a] - rows[b]).max(axis=1, initial=0.0)
+        same = largest <= tolerance
         pairs.append(np.sort(np.stack([a[same], b[same]], axis=1), axis=1))
-    return np.concatenate(pairs)
+        apart.append(largest[same])
+    return np.concatenate(pairs), np.concatenate(apart)
+
+
+def _projections(rows: FloatArray) -> FloatArray:
+    """Return (G, 3) components along three orthonormal directions, the same on every machine."""
+    rng = np.random.Generator(np.random.PCG64(0))
+    directions, _ = np.linalg.qr(rng.normal(size=(rows.shape[1], 3)))
+    return np.asarray(rows @ directions)
 
 
 def close_pairs(

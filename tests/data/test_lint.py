@@ -100,7 +100,9 @@ def test_duplicates_are_those_of_comparing_all_pairs(copper: Dataset) -> None:
     apart = np.abs(rows[:, None] - rows[None]).max(axis=2)
     expected = np.argwhere(np.triu(apart <= tolerance, 1))
     assert 0 < len(expected) < 1000
-    np.testing.assert_array_equal(same_structures(dataset, tolerance), expected)
+    found, largest = same_structures(dataset, tolerance)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(largest, apart[tuple(expected.T)], atol=1e-14)
 
 
 def test_overlapping_atoms(copper: Dataset) -> None:
