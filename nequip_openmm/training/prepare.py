@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nequip_openmm.data import Dataset, Keys, read_dataset
+from nequip_openmm.data.neighbours import neighbour_list
+from nequip_openmm.data.progress import progress_bar
 from nequip_openmm.data.split import Split, split_indices
 from nequip_openmm.data.statistics import compute_statistics, isolated_atoms
 from nequip_openmm.errors import ConfigError, DataError
 from nequip_openmm.model.config import ModelConfig
+from nequip_openmm.potential import MIN_DISTANCE
 from nequip_openmm.training.config import TrainingConfig, TrainingSettings
 
 __all__ = ["Preparation", "fingerprint", "prepare", "read_frames"]
@@ -99,13 +102,27 @@ def read_frames(config: TrainingConfig, *, progress: bool = False) -> Dataset:
         progress=progress,
     )
     labels = _labels(config.training)
-    if data.allow_missing_labels:
-        for label in (*labels, "positions", "cell"):
-            if len(bad := dataset.nonfinite(label)):
-                raise DataError(f"{dataset.source}: {label} of frame {bad[0]} is not finite")
-    else:
+    if not data.allow_missing_labels:
         dataset.require(labels)
+    for quantity in (*labels, "positions", "cell"):
+        if len(bad := dataset.nonfinite(quantity)):
+            raise DataError(f"{dataset.source}: {quantity} of frame {bad[0]} is not finite")
+    _require_distinct_atoms(dataset, progress)
     return dataset
+
+
+def _require_distinct_atoms(dataset: Dataset, progress: bool) -> None:
+    """Refuse frames with two atoms in one place: a single one turns the loss into NaN."""
+    with progress_bar("checking distances", len(dataset), progress) as done:
+        for k, frame in enumerate(dataset):
+            pairs, _ = neighbour_list(frame.positions, frame.cell, frame.pbc, MIN_DISTANCE)
+            if pairs.shape[1]:
+                i, j = pairs[:, 0]
+                raise DataError(
+                    f"{dataset.source}: atoms {i} and {j} of frame {k} (counted from 0) are less than "
+                    f"{MIN_DISTANCE} Å apart; remove the frame or correct it"
+                )
+            done(k + 1)
 
 
 def make_split(n_frames: int, config: TrainingConfig) -> Split:
