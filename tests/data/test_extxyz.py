@@ -71,6 +71,9 @@ def test_zstandard(tmp_path: Path, xyz: Path) -> None:
     packed = tmp_path / "data.xyz.zst"
     packed.write_bytes(zstandard.compress(xyz.read_bytes()))
     assert len(read_dataset(packed)) == 12
+    packed.write_bytes(packed.read_bytes()[:5] + bytes([255]) * 50)
+    with pytest.raises(DataError, match="compressed file is damaged"):
+        read_dataset(packed)
 
 
 COMMENTS = [

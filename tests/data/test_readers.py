@@ -8,6 +8,7 @@ from pathlib import Path
 import ase
 import ase.db
 import ase.io
+import ase.units
 import numpy as np
 import pytest
 
@@ -76,6 +77,41 @@ def test_outputs_that_ase_knows(tmp_path: Path, crystals: list[ase.Atoms]) -> No
     dataset = read_dataset(path, format="runnerdata")
     assert dataset.with_forces.all()
     np.testing.assert_allclose(dataset.forces, crystals[0].get_forces(), atol=1e-6)
+
+
+CELL = "<varray name='basis'><v>5 0 0</v><v>0 5 0</v><v>0 0 5</v></varray>"
+STRUCTURE = (
+    f"<crystal>{CELL}</crystal><varray name='positions'><v>0 0 0</v><v>0.15 0 0</v></varray>"
+)
+VASPRUN = f"""<?xml version="1.0"?>
+<modeling><incar/>
+<kpoints><varray name="kpointlist"><v>0 0 0</v></varray><varray name="weights"><v>1</v></varray></kpoints>
+<parameters/>
+<atominfo><array name="atoms"><set><rc><c>H</c><c>1</c></rc><rc><c>H</c><c>1</c></rc></set></array></atominfo>
+<structure name="initialpos">{STRUCTURE}</structure>
+<calculation>
+<scstep><energy><i name="e_fr_energy">-6.7</i><i name="e_0_energy">-6.695</i></energy></scstep>
+<structure>{STRUCTURE}</structure>
+<varray name="forces"><v>0.1 0 0</v><v>-0.1 0 0</v></varray>
+<varray name="stress"><v>1 0 0</v><v>0 2 0</v><v>0 0 3</v></varray>
+<energy><i name="e_fr_energy">-6.7</i><i name="e_0_energy">-6.695</i></energy>
+</calculation></modeling>
+"""
+
+
+def test_vasp_output_and_its_two_energies(tmp_path: Path) -> None:
+    path = tmp_path / "vasprun.xml"
+    path.write_text(VASPRUN)
+    dataset = read_dataset(path)
+    assert dataset.energies[0] == -6.695
+    np.testing.assert_allclose(dataset.positions[1], [0.75, 0, 0])
+    np.testing.assert_array_equal(dataset.forces[:, 0], [0.1, -0.1])
+    assert dataset.stresses is not None
+    np.testing.assert_allclose(
+        dataset.stresses[0], -np.diag([1, 2, 3]) * 0.1 * ase.units.GPa
+    )  # kbar, pressure
+    assert any("not from free_energy; forces" in note for note in dataset.notes)
+    assert read_dataset(path, keys=Keys(energy="free_energy")).energies[0] == -6.7
 
 
 def npz_arrays(frames: list[ase.Atoms], names: str) -> dict[str, np.ndarray]:

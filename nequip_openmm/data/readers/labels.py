@@ -100,6 +100,9 @@ class LabelFinder:
     def _note(self, label: str, name: str, wanted: str | None, present: tuple[str, ...]) -> None:
         others = [other for other in ALIASES[label] if other in present and other != name]
         if others:
-            self._builder.note(f"{label} is read from {name!r}, not from {', '.join(others)}")
+            hint = "; forces of smeared electrons belong to the latter" * (
+                others == ["free_energy"]
+            )
+            self._builder.note(f"{label} is read from {name!r}, not from {', '.join(others)}{hint}")
         elif wanted is None and name != ALIASES[label][0]:
             self._builder.note(f"{label} is read from {name!r}")

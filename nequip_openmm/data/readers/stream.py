@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,10 +70,17 @@ def _reported(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: not a text file, and no format known here") from error
     except EOFError as error:
         raise DataError(f"{path}: the compressed file is truncated") from error
-    except (lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+    except _damage() as error:
         raise DataError(f"{path}: the compressed file is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """Return what decompressors raise; zstandard's own error only where it has been imported."""
+    known: tuple[type[Exception], ...] = (lzma.LZMAError, zlib.error, gzip.BadGzipFile)
+    zstandard = sys.modules.get("zstandard")
+    return known if zstandard is None else (*known, zstandard.ZstdError)
 
 
 def _decompressed(raw: IO[bytes], path: Path) -> Any:
