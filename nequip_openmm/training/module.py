@@ -51,6 +51,7 @@ class TrainingModule(LightningModule):
         valid_frames: FrameBatches,
     ) -> None:
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True
         self.model = model
         self.settings = settings
         self.train_frames = train_frames
@@ -119,6 +120,7 @@ class TrainingModule(LightningModule):
         """Forget the last epoch's errors, unless this epoch began in an earlier sitting."""
         if self.position.batch == 0:
             self.train_errors, self.train_loss = self._fresh_sums()
+        self.valid_errors, self.valid_loss = self._fresh_sums()  # a process may have no such frames
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate of the step."""
@@ -151,7 +153,6 @@ class TrainingModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Judge the average weights from here on."""
-        self.valid_errors, self.valid_loss = self._fresh_sums()
         self.ema.swap()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
