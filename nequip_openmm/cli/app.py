@@ -10,10 +10,9 @@ import importlib
 import sys
 from typing import Any
 
-import click
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from nequip_openmm._version import __version__
@@ -37,14 +36,14 @@ class _LazyGroup(TyperGroup):
     The module holds one function named as the file that typer turns into the command.
     """
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
         if "--help" in sys.argv[1:2]:  # the overview needs the one-line texts only
-            return click.Command(cmd_name, help=COMMANDS[cmd_name])
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
         name = "import_" if cmd_name == "import" else cmd_name
         function = getattr(importlib.import_module(f"nequip_openmm.cli.{name}"), name)
         app = typer.Typer(add_completion=False)
