@@ -84,7 +84,7 @@ def _archive(path: Path) -> Iterator[Any]:
             if not hasattr(arrays, "files"):
                 raise DataError(f"{path}: a single array, not an archive with positions and labels")
             yield arrays
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError) as error:
         raise DataError(f"{path}: damaged or truncated archive ({error})") from error
 
 
