@@ -85,9 +85,8 @@ def _run(config: TrainingConfig, folder: Path, *, is_resumed: bool, events: str 
     from nequip_openmm.runs import Commands
     from nequip_openmm.training import train as run
 
-    is_shown = (
-        os.environ.get("LOCAL_RANK", "0") == "0"
-    )  # Lightning starts a copy for every further device
+    # Lightning starts a copy of this command for every further device.
+    is_shown = os.environ.get("LOCAL_RANK", "0") == "0"
     console = Console(stderr=True, quiet=not is_shown, soft_wrap=True, highlight=False)
     commands = Commands() if events is not None else None
     result = run(
