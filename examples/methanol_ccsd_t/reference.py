@@ -79,8 +79,8 @@ def energy_only(mol: gto.Mole) -> float:
 def t1_diagnostic(coupled: cc.ccsd.CCSD) -> float:
     """Return |t1| / sqrt(N) (Lee, Taylor, Int. J. Quantum Chem. S23, 199 (1989)).
 
-    N counts the correlated electrons; for spatial orbitals the norm of the
-    spin-summed amplitudes makes this |t1| / sqrt(2 nocc).
+    N counts the correlated electrons; t1 is in spatial orbitals, the convention
+    for closed shells.
     """
     return float(np.linalg.norm(coupled.t1) / np.sqrt(2 * coupled.nocc))
 
