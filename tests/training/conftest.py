@@ -23,6 +23,7 @@ TINY = (
     "model.num_features=4",
     "model.radial_mlp_depth=1",
     "model.radial_mlp_width=8",
+    "training.loss=mse",
     "training.batch_size=4",
     "training.max_epochs=3",
     "training.max_time=null",
