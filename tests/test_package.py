@@ -86,6 +86,27 @@ def test_errors_become_one_line_and_an_exit_code(
     assert "Traceback" not in shown
 
 
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["frobnicate"], "No such command"),
+        (["info"], "Missing argument"),
+        (["info", "--dataset", "x"], "No such option"),
+        (["md", "--steps", "many"], "--steps"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    arguments: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    shown = capsys.readouterr().err
+    assert part in shown
+    assert shown.startswith("error: ")
+    assert shown.count("\n") == 1
+
+
 @pytest.mark.parametrize("module", ["ipi_driver.cli", "gui.cli"])
 def test_commands_of_later_releases_say_so(module: str) -> None:
     done = subprocess.run(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -55,29 +55,47 @@ app = typer.Typer(
     cls=_LazyGroup,
     name="nequip-openmm",
     help="NequIP potentials for OpenMM, i-PI and ASE: train, evaluate, simulate.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+# What typer raises for a wrong option, value or command. Newer versions of typer carry a click of their own, so that the
+# class has no name that fits all of them.
+_UsageError: type[Exception] = typer.BadParameter.__base__  # type: ignore[assignment]
+
+
 @app.callback(invoke_without_command=True)
-def _root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
     if version:
         typer.echo(__version__)
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
-def main(argv: list[str] | None = None) -> Any:
+def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; see the module's text for exit codes."""
+    sys.exit(_run(argv))
+
+
+def _run(argv: list[str] | None) -> int:
+    """Run and return the exit code; whatever is wrong is said in one line, a hint in a second."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        app(args=argv, standalone_mode=True)
+        return app(args=argv, standalone_mode=False) or 0
     except UserError as error:
         console.print(f"error: {error}", style="red", markup=False)
-        sys.exit(2)
+    except _UsageError as error:
+        text = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+        console.print(f"error: {text}; see --help", style="red", markup=False)
     except RunFailed as error:
         console.print(f"stopped: {error}", style="red", markup=False)
         if error.hint:
             console.print(error.hint, markup=False)
-        sys.exit(3)
+        return 3
+    except typer.Abort:  # Ctrl-C where a command does not catch it
+        return 130
+    return 2
