@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nequip_openmm.data.batch import Batch, collate
 from nequip_openmm.data.frame import Frame, as_frame
+from nequip_openmm.data.soundness import MIN_DISTANCE
 from nequip_openmm.errors import BackendError, DataError, RunFailed, StructureError
 from nequip_openmm.model.derivatives import Prediction, energy_and_derivatives
 from nequip_openmm.model.file import ModelInfo, read_model
@@ -27,9 +28,6 @@ __all__ = ["Evaluation", "Potential", "load"]
 
 Structure: TypeAlias = "Frame | ase.Atoms"
 FloatArray: TypeAlias = "NDArray[np.float64]"
-
-MIN_DISTANCE = 0.1
-"""Distance in Å below which two atoms are taken for a mistake: no bond is shorter than 0.7 Å."""
 
 MAX_EDGES = 20_000
 """Pairs evaluated at once; more structures go into a further batch, which bounds memory.

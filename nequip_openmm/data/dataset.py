@@ -50,6 +50,8 @@ class Dataset:
         Where it came from, for messages.
     notes
         What a reader assumed or passed over, one sentence each.
+    origin
+        (F,) number of every frame in the source; None where these are all frames of it.
     """
 
     offsets: IntArray
@@ -66,6 +68,7 @@ class Dataset:
     isolated: BoolArray
     source: str = ""
     notes: tuple[str, ...] = field(default=())
+    origin: IntArray | None = None
 
     @classmethod
     def from_frames(cls, frames: Sequence[Frame], source: str = "frames in memory") -> Dataset:
@@ -133,7 +136,17 @@ class Dataset:
             with_forces=self.with_forces[chosen],
             with_stress=self.with_stress[chosen],
             isolated=self.isolated[chosen],
+            origin=self.numbers_in_source(chosen),
         )
+
+    def numbers_in_source(self, frames: ArrayLike) -> IntArray:
+        """Return the numbers that some frames have in the source, counted from 0; for messages."""
+        chosen = np.asarray(frames, dtype=np.int64)
+        return np.arange(len(self))[chosen] if self.origin is None else self.origin[chosen]
+
+    def number_in_source(self, frame: int) -> int:
+        """Return the number that a frame has in the source, counted from 0; for messages."""
+        return int(self.numbers_in_source(frame))
 
     def require(self, labels: Sequence[str]) -> None:
         """Check that every frame has the given labels, out of ``"energy"``, ``"forces"`` and ``"stress"``, all finite.

@@ -133,7 +133,8 @@ def count_neighbours(
             try:
                 edges, _ = neighbour_list(frame.positions, frame.cell, frame.pbc, cutoff)
             except StructureError as error:
-                raise DataError(f"{dataset.source}, frame {i}: {error}") from error
+                number = dataset.number_in_source(i)
+                raise DataError(f"{dataset.source}, frame {number}: {error}") from error
             counts.append(np.bincount(edges[0], minlength=len(frame)))
             at(done)
     return np.concatenate(counts)
@@ -243,7 +244,7 @@ def _mean_neighbours(
     first = count_neighbours(dataset, frames[:1], cutoff)
     if len(first) and first.mean() > MOST_NEIGHBOURS:
         raise DataError(
-            f"{dataset.source}: an atom of frame {frames[0]} has {first.mean():.0f} neighbours within {cutoff:g} Å; "
+            f"{dataset.source}: an atom of frame {dataset.number_in_source(frames[0])} has {first.mean():.0f} neighbours within {cutoff:g} Å; "
             "choose a smaller cutoff, or say in which unit positions are"
         )
     counts = count_neighbours(dataset, frames, cutoff, progress=progress)

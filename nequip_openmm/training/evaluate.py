@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nequip_openmm.data import Dataset
 from nequip_openmm.data.batch import Batch, collate
+from nequip_openmm.data.soundness import require_sound
 from nequip_openmm.errors import DataError, RunFailed
 from nequip_openmm.model.derivatives import energy_and_derivatives
 from nequip_openmm.potential import MAX_EDGES, Potential
@@ -74,7 +75,7 @@ def evaluate_model(
     StructureError
         If a frame holds an element that the potential does not know.
     DataError
-        If there is nothing to compare with.
+        If there is nothing to compare with, a number is not finite or two atoms lie in one place.
     RunFailed
         If a prediction is not finite.
     """
@@ -116,9 +117,7 @@ def _check(dataset: Dataset) -> None:
         raise DataError(f"{dataset.source}: no frames to evaluate")
     if not (dataset.with_energy.any() or dataset.with_forces.any()):
         raise DataError(f"{dataset.source}: no frame has an energy or forces to compare with")
-    for label in ("positions", "cell", "energy", "forces"):
-        if len(bad := dataset.nonfinite(label)):
-            raise DataError(f"{dataset.source}: {label} of frame {bad[0]} is not finite")
+    require_sound(dataset, ("energy", "forces"))
 
 
 def _require_finite(energies: FloatArray, forces: FloatArray) -> None:

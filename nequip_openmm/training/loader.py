@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nequip_openmm.data.batch import Batch, collate
 from nequip_openmm.data.dataset import Dataset
+from nequip_openmm.errors import StructureError
 
 __all__ = ["FrameBatches", "Position", "TrainingLoader", "ValidationLoader", "epoch_order"]
 
@@ -72,12 +73,19 @@ class FrameBatches:
         kept = self._kept.get(index)
         if kept is not None:
             return kept
-        batch = _with_all_labels(Batch.from_frame(self.dataset[index], self.species, self.cutoff))
+        batch = _with_all_labels(self._made(index))
         size = _size_in_bytes(batch)
         if size <= self._bytes_left:
             self._kept[index] = batch
             self._bytes_left -= size
         return batch
+
+    def _made(self, index: int) -> Batch:
+        try:
+            return Batch.from_frame(self.dataset[index], self.species, self.cutoff)
+        except StructureError as error:
+            number = self.dataset.number_in_source(index)
+            raise StructureError(f"{self.dataset.source}, frame {number}: {error}") from error
 
     def collate(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Return the batch of several frames."""

@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nequip_openmm.data import Dataset, Keys, read_dataset
-from nequip_openmm.data.neighbours import neighbour_list
-from nequip_openmm.data.progress import progress_bar
+from nequip_openmm.data.soundness import require_sound
 from nequip_openmm.data.split import Split, split_indices
 from nequip_openmm.data.statistics import compute_statistics, isolated_atoms
 from nequip_openmm.errors import ConfigError, DataError
 from nequip_openmm.model.config import ModelConfig
-from nequip_openmm.potential import MIN_DISTANCE
 from nequip_openmm.training.config import TrainingConfig, TrainingSettings
 
 __all__ = ["Preparation", "fingerprint", "prepare", "read_frames"]
@@ -104,25 +102,8 @@ def read_frames(config: TrainingConfig, *, progress: bool = False) -> Dataset:
     labels = _labels(config.training)
     if not data.allow_missing_labels:
         dataset.require(labels)
-    for quantity in (*labels, "positions", "cell"):
-        if len(bad := dataset.nonfinite(quantity)):
-            raise DataError(f"{dataset.source}: {quantity} of frame {bad[0]} is not finite")
-    _require_distinct_atoms(dataset, progress)
+    require_sound(dataset, labels, progress=progress)
     return dataset
-
-
-def _require_distinct_atoms(dataset: Dataset, progress: bool) -> None:
-    """Refuse frames with two atoms in one place: a single one turns the loss into NaN."""
-    with progress_bar("checking distances", len(dataset), progress) as done:
-        for k, frame in enumerate(dataset):
-            pairs, _ = neighbour_list(frame.positions, frame.cell, frame.pbc, MIN_DISTANCE)
-            if pairs.shape[1]:
-                i, j = pairs[:, 0]
-                raise DataError(
-                    f"{dataset.source}: atoms {i} and {j} of frame {k} (counted from 0) are less than "
-                    f"{MIN_DISTANCE} Å apart; remove the frame or correct it"
-                )
-            done(k + 1)
 
 
 def make_split(n_frames: int, config: TrainingConfig) -> Split:
@@ -141,7 +122,7 @@ def make_split(n_frames: int, config: TrainingConfig) -> Split:
     if n_train < 1 or n_train + n_valid + n_test > n_frames:
         raise DataError(
             f"{data.path} holds {n_frames} frames; data.n_train, n_valid and n_test ask for "
-            f"{max(n_train, 1)} + {n_valid} + {n_test}"
+            f"{max(n_train, 1)} + {n_valid} + {n_test}; ask for less, or give data.n_test=0 for no test frames"
         )
     seed = config.training.seed if data.split_seed is None else data.split_seed
     return split_indices(n_frames, n_train, n_valid, n_test, method=data.split, seed=seed)

@@ -118,6 +118,7 @@ def train(
     is_first = rank_zero_only.rank in (0, None)  # the others only compute
     if is_first and not resume:
         RunFolder.require_free(output)
+        EventStream.require(events)
     choose_accelerator(config.training)
     state = _last_state(output) if resume else None
     preparation = _prepare(config, output, state, shows_progress=console is not None)

@@ -170,9 +170,18 @@ def not_a_number(path: Path) -> Path:
     return path
 
 
+def overlapping(path: Path) -> Path:
+    frames = clusters(3)
+    frames[1].positions[3] = frames[1].positions[2]
+    ase.io.write(path, frames, format="extxyz")
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "part"),
     [
+        (overlapping, "atoms 2 and 3 of frame 1 "),
+        (foreign_element, "frame 1: "),
         (foreign_element, "not Fe"),
         (no_labels, "no frame has an energy or forces"),
         (not_a_number, "frame 2"),

@@ -86,6 +86,7 @@ def test_a_yaml_file_and_overrides(tmp_path, cluster_file, capsys):
         (["--preset", "quik"], "did you mean 'quick'"),
         (["--dataset", "nowhere.xyz"], "nowhere.xyz"),
         (["data.n_train=1000"], "28 frames"),
+        (["--events", "nowhere/events"], "nowhere/events"),
         (["--resume", "nowhere"], "not a run folder"),
         (["--resume", "nowhere", "--preset", "quick"], "cannot be given with it"),
         (["--resume", "nowhere", "training.lr=1"], "cannot be changed with --resume"),

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from ase.io import write
 
-from nequip_openmm.errors import DataError
+from nequip_openmm.data import read_dataset
+from nequip_openmm.data.soundness import require_sound
+from nequip_openmm.errors import DataError, StructureError
+from nequip_openmm.training.loader import FrameBatches
 from nequip_openmm.training.prepare import prepare
 from tests.training.conftest import Config, clusters
 
@@ -20,6 +23,33 @@ def test_two_atoms_in_one_place_are_named(tmp_path: Path, tiny: Config) -> None:
     path = tmp_path / "overlap.xyz"
     write(path, frames, format="extxyz")
     with pytest.raises(DataError, match=r"atoms 1 and 3 of frame 21 .* less than 0\.1 Å apart"):
+        prepare(tiny(f"data.path={path}"))
+
+
+def test_a_cell_that_cannot_be_used_is_named_by_its_frame(tmp_path: Path, tiny: Config) -> None:
+    frames = clusters(28)
+    frames[9].pbc = True
+    path = tmp_path / "flat.xyz"
+    write(path, frames, format="extxyz")
+    with pytest.raises(DataError, match=r"flat\.xyz.* frame 9\b.*lattice"):
+        prepare(tiny(f"data.path={path}"))
+
+
+def test_frames_of_a_subset_keep_the_numbers_of_the_file(cluster_file: Path) -> None:
+    dataset = read_dataset(cluster_file).subset([20, 4, 7]).subset([2, 1])
+    assert dataset.numbers_in_source([0, 1]).tolist() == [7, 4]
+    dataset.positions[0] = dataset.positions[1]
+    with pytest.raises(DataError, match="frame 7 "):
+        require_sound(dataset, ())
+    batches = FrameBatches(dataset, ("O",), 4.0, 0.0)
+    with pytest.raises(StructureError, match=r"clusters\.xyz, frame 4: .*H"):
+        batches[1]
+
+
+def test_too_few_frames_say_what_to_do(tmp_path: Path, tiny: Config) -> None:
+    path = tmp_path / "one.xyz"
+    write(path, clusters(1), format="extxyz")
+    with pytest.raises(DataError, match=r"holds 1 frames?; .*data\.n_test=0"):
         prepare(tiny(f"data.path={path}"))
 
 
