@@ -117,7 +117,7 @@ class Demo:
     def _train(self) -> TrainingResult:
         from nequip_openmm.training import load_config, train
 
-        config = load_config(None, "quick", self.settings, self.source)
+        config = load_config(None, "quick", (*self.settings, *self._shifts()), self.source)
         result = train(config, self.folder / "train", console=self.console)
         if result.model is None or result.reason != "finished":
             raise typer.Exit(130)
@@ -209,6 +209,17 @@ class Demo:
             errors.forces,
             self._plot("parity"),
         )
+
+    def _shifts(self) -> list[str]:
+        """Return the setting for energies of isolated atoms where they lie beside the data set.
+
+        One composition alone leaves open how the total divides among the elements.
+        """
+        atoms = self.source.with_name("isolated_atoms.json")
+        if not atoms.exists():
+            return []
+        energies = json.loads(atoms.read_text(encoding="utf-8"))
+        return [f"data.isolated_atom_energies={json.dumps(energies)}"]
 
     # --- what the report says
 

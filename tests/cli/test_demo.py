@@ -16,7 +16,7 @@ from nequip_openmm.potential import load
 
 pytest.importorskip("openmm")
 
-SETTINGS = ("data.n_train=20", "data.n_valid=5", "data.n_test=5", "training.max_epochs=2")
+SETTINGS = ("data.n_train=200", "data.n_valid=5", "data.n_test=5", "training.max_epochs=12")
 
 
 @pytest.mark.slow
@@ -27,7 +27,11 @@ def test_demo_leaves_model_metrics_trajectory_plots_and_report(
     console = Console(stderr=True, soft_wrap=True)
     Demo(folder, methanol, console, settings=SETTINGS, steps=40).run()
 
-    assert load(folder / "model.safetensors").species == ("H", "C", "O")
+    config = load(folder / "model.safetensors").info.config
+    assert config.species == ("H", "C", "O")
+    assert config.per_type_energy_shifts == json.loads(
+        methanol.with_name("isolated_atoms.json").read_text()
+    )
     errors = json.loads((folder / "evaluation.json").read_text())
     assert errors["frames"] == 5
     assert errors["forces_mae_mev_per_angstrom"] > 0
