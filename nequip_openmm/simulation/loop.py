@@ -13,6 +13,7 @@ from rich.console import Console
 
 from nequip_openmm.errors import ConfigError, RunFailed
 from nequip_openmm.runs import Commands, EventStream, RunFolder
+from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.simulation import files
 from nequip_openmm.simulation.checkpoint import Checkpoint, save_checkpoint
 from nequip_openmm.simulation.failures import logger
@@ -26,7 +27,7 @@ from nequip_openmm.simulation.reporters import (
     ThermoReporter,
 )
 from nequip_openmm.simulation.spec import SimulationSpec
-from nequip_openmm.simulation.steering import Steering, StopSignals
+from nequip_openmm.simulation.steering import Steering
 from nequip_openmm.simulation.telling import Teller
 from nequip_openmm.simulation.thermo import Sample, Thermometer
 

@@ -19,13 +19,13 @@ from rich.console import Console
 from nequip_openmm.errors import ConfigError
 from nequip_openmm.potential import Potential, load
 from nequip_openmm.runs import Commands, EventStream, RunFolder, atomic_write
+from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.simulation import files, system
 from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, restore
 from nequip_openmm.simulation.checks import check_start, warnings_about
 from nequip_openmm.simulation.failures import failures_told, log_to, logger
 from nequip_openmm.simulation.loop import Loop
 from nequip_openmm.simulation.spec import SimulationSpec
-from nequip_openmm.simulation.steering import StopSignals
 from nequip_openmm.simulation.structure import read_structure
 from nequip_openmm.simulation.thermo import Sample
 

@@ -1,10 +1,7 @@
-"""Orders to a simulation that runs: settings that may change on the way, and the wish to stop."""
+"""Orders to a simulation that runs: settings that may change on the way."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
 from typing import Any
 
 import openmm
@@ -14,7 +11,7 @@ from nequip_openmm.errors import ConfigError, nearest
 from nequip_openmm.settings import validate
 from nequip_openmm.simulation.spec import SimulationSpec
 
-__all__ = ["Steering", "StopSignals"]
+__all__ = ["Steering"]
 
 _KNOBS = {
     "nve": (),
@@ -74,32 +71,3 @@ def _apply(simulation: app.Simulation, values: dict[str, float]) -> None:
             context.setParameter(name, values["temperature"])
     if "pressure" in values:
         context.setParameter(openmm.MonteCarloBarostat.Pressure(), values["pressure"])
-
-
-class StopSignals:
-    """While active, SIGINT (Ctrl-C) and SIGTERM ask for an orderly end instead of killing; a second SIGINT interrupts.
-
-    Attributes
-    ----------
-    received
-        Number of the signal that came, or None.
-    """
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> StopSignals:
-        if threading.current_thread() is threading.main_thread():  # others may not set handlers
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.received = number

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 
 from nequip_openmm.runs import Commands
+from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.training.module import TrainingModule
 from nequip_openmm.training.recorder import Best, RunFiles
 
-__all__ = ["Control", "Interrupted", "Signals"]
+__all__ = ["Control", "Interrupted"]
 
 log = logging.getLogger(__name__)
 
@@ -29,41 +26,6 @@ PART_TO_WATCH = 0.1  # of the time limit, before a pace is believed: first steps
 
 class Interrupted(Exception):
     """Leaves Lightning's loop after a complete step; everything is saved."""
-
-
-class Signals:
-    """Remembers the first SIGINT or SIGTERM; a second one ends the process in the usual way.
-
-    Only the main thread may handle signals; elsewhere nothing is installed.
-    """
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def install(self) -> None:
-        """Begin to listen; Lightning's own handlers are put aside."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                previous = signal.signal(number, self._remember)
-                self._before.setdefault(number, previous)
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Listen inside the block; afterwards the handlers are those of before."""
-        self.install()
-        try:
-            yield
-        finally:
-            for number, handler in self._before.items():
-                signal.signal(number, handler)
-            self._before.clear()
-
-    def _remember(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        self.received = number
 
 
 class Control(Callback):
@@ -82,7 +44,7 @@ class Control(Callback):
     """
 
     def __init__(
-        self, files: RunFiles | None, best: Best, signals: Signals, commands: Commands | None
+        self, files: RunFiles | None, best: Best, signals: StopSignals, commands: Commands | None
     ) -> None:
         self.files = files
         self.best = best

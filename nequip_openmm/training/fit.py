@@ -15,8 +15,9 @@ from rich.console import Console
 
 from nequip_openmm.errors import ConfigError
 from nequip_openmm.runs import Commands
+from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.training.config import TrainingSettings
-from nequip_openmm.training.control import Control, Interrupted, Signals
+from nequip_openmm.training.control import Control, Interrupted
 from nequip_openmm.training.module import TrainingModule
 from nequip_openmm.training.progress import ProgressBar
 from nequip_openmm.training.recorder import Best, Recorder, RunFiles
@@ -55,19 +56,23 @@ def fit(
     console
         Where a progress bar is drawn.
     """
-    signals = Signals()
+    signals = StopSignals()
     recorder = Recorder(files, best)
     control = Control(files, best, signals, commands)
     callbacks: list[Callback] = [recorder, control]
     if console is not None:
         callbacks.append(ProgressBar(console, recorder))
-    with _quiet_lightning(), signals.listening():
+    with _quiet_lightning(), signals:
         trainer = _trainer(module.settings, callbacks, files)
         try:
             if module.position.step < module.last_step:
                 trainer.fit(module)
         except Interrupted:
             return Ending("stopped", control.why_stopped(), signals.received)
+        except SystemExit as error:
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            raise KeyboardInterrupt from error  # Lightning had made it an exit with code 1
         finally:
             for logger in trainer.loggers:
                 logger.finalize("")

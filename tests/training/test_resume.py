@@ -92,6 +92,17 @@ def test_interrupted_run_is_continued_bit_by_bit(tmp_path, tiny: Config, schedul
     assert_same_run(tmp_path / "part", tmp_path / "whole")
 
 
+def test_a_second_ctrl_c_ends_at_once(tmp_path, tiny: Config):
+    def interrupt_twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), tmp_path / "run", commands=CommandsAt(2, interrupt_twice))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_a_run_without_a_checkpoint_begins_again(tmp_path, tiny: Config):
     """As after kill -9 in the first minute: settings and split are there, no checkpoint."""
     config = tiny()
