@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from nequip_openmm.errors import ConfigError, UserError
+from nequip_openmm.cli.arguments import split_arguments
+from nequip_openmm.errors import ConfigError
 
 if TYPE_CHECKING:
     from nequip_openmm.runs import Commands
@@ -62,7 +63,7 @@ def md(
         str | None,
         typer.Option(
             metavar="FD|PATH",
-            help="Write events there too, and take commands (pause, resume, stop, checkpoint, set) on standard input.",
+            help="Write events there too, and take commands (pause, resume, stop, checkpoint, set) on standard input, whose end stops the run.",
             show_default=False,
         ),
     ] = None,
@@ -104,7 +105,7 @@ def _start(
     from nequip_openmm.settings import apply_overrides, load_yaml, validate
     from nequip_openmm.simulation import SimulationSpec, run_simulation
 
-    file, overrides = _split_arguments(arguments)
+    file, overrides = split_arguments(arguments)
     data = {} if file is None else load_yaml(file)
     data.pop("kind", None)  # in the spec.yaml of a run folder
     data = apply_overrides(data | options, overrides)
@@ -127,7 +128,7 @@ def _go_on(
     from nequip_openmm.simulation import SimulationSpec, resume_simulation
     from nequip_openmm.simulation.files import KIND, read_spec
 
-    file, overrides = _split_arguments(arguments)
+    file, overrides = split_arguments(arguments)
     changes = apply_overrides(options, overrides)
     others = [str(file)] if file else [f"--{name}" for name in changes if name != "steps"]
     others += ["--output"] if output else []
@@ -140,15 +141,6 @@ def _go_on(
     return resume_simulation(
         folder, steps=spec.steps, events=events, commands=commands, console=console
     )
-
-
-def _split_arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
-    """Return the YAML file, if one is named, and the overrides."""
-    files = [text for text in arguments if "=" not in text or Path(text).is_file()]
-    if len(files) > 1:
-        raise UserError(f"expected one YAML file and key=value settings, got {' and '.join(files)}")
-    overrides = [text for text in arguments if text not in files]
-    return (Path(files[0]) if files else None), overrides
 
 
 def _print_result(console: Console, result: SimulationResult) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nequip_openmm.cli.arguments import split_arguments
 from nequip_openmm.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ def train(
         str | None,
         typer.Option(
             metavar="FD|PATH",
-            help="Write events there too, and take commands (pause, resume, stop, checkpoint) on standard input.",
+            help="Write events there too, and take commands (pause, resume, stop, checkpoint) on standard input, whose end stops the run.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Train a potential."""
-    yaml_file, overrides = _split_arguments(settings or [])
+    yaml_file, overrides = split_arguments(settings or [])
     if resume is not None:
         _refuse_with_resume(yaml_file, dataset, preset, output)
         config, folder = _resumed(resume, overrides), resume
@@ -95,15 +96,6 @@ def _run(config: TrainingConfig, folder: Path, *, is_resumed: bool, events: str 
     _print_result(console, result)
     if result.signal is not None:
         raise typer.Exit(128 + result.signal)
-
-
-def _split_arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
-    """Return the YAML file, if one is named, and the overrides."""
-    files = [text for text in arguments if "=" not in text or Path(text).is_file()]
-    if len(files) > 1:
-        raise UserError(f"expected one YAML file and key=value settings, got {' and '.join(files)}")
-    overrides = [text for text in arguments if text not in files]
-    return (Path(files[0]) if files else None), overrides
 
 
 def _refuse_with_resume(*others: Path | str | None) -> None:
