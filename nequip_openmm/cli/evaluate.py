@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from nequip_openmm.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from nequip_openmm.data import Dataset
+    from nequip_openmm.potential import Potential
     from nequip_openmm.training.evaluate import Errors
 
 __all__ = ["evaluate"]
@@ -81,7 +83,7 @@ def evaluate(
     from nequip_openmm.potential import load
     from nequip_openmm.training.evaluate import evaluate_model
 
-    _refuse_existing(output)
+    _refuse_existing(output, plot, predictions)
     potential = load(model, device, dtype)
     frames = read_dataset(
         dataset,
@@ -92,6 +94,8 @@ def evaluate(
     )
     if indices is not None:
         frames = _chosen(frames, indices)
+    else:
+        _warn_of_training_frames(potential, dataset)
     with _progress(len(frames)) as advance:
         errors = evaluate_model(potential, frames, batch_size, advance)
     for plot_path, xyz_path in ((plot, predictions), _in_folder(output, errors)):
@@ -105,11 +109,32 @@ def evaluate(
         _print(errors, str(dataset))
 
 
-def _refuse_existing(output: Path | None) -> None:
+def _refuse_existing(output: Path | None, *files: Path | None) -> None:
+    """Refuse what could not be written, or would take the place of something, before the long work."""
     from nequip_openmm.runs import RunFolder
 
     if output is not None:
-        RunFolder.require_free(output)
+        RunFolder.require_free(output, is_resumable=False)
+    for file in files:
+        if file is not None and file.exists():
+            raise UserError(f"'{file}' exists; choose another name, or remove it")
+        if file is not None and not os.access(file.parent, os.W_OK):
+            raise UserError(f"cannot write '{file}': no folder '{file.parent}' that can be written")
+
+
+def _warn_of_training_frames(potential: Potential, dataset: Path) -> None:
+    """Say so if the file is the one that the model was trained on."""
+    from nequip_openmm.training.prepare import fingerprint
+
+    known = potential.info.training.get("dataset")
+    if isinstance(known, dict) and known.get("sha256") == fingerprint(dataset)["sha256"]:
+        text = (
+            f"warning: {dataset} holds the frames that the model was trained on; errors on them say little; "
+            "measure the others with --indices RUN/split.json:test"
+        )
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            text, style="yellow", markup=False
+        )
 
 
 def _chosen(frames: Dataset, text: str) -> Dataset:
@@ -155,9 +180,12 @@ def _draw(frames: Dataset, errors: Errors, path: Path) -> None:
     from nequip_openmm.analysis.plots import plot_parity
 
     n_atoms = frames.n_atoms
-    plot_parity(
-        frames.energies / n_atoms, errors.energies / n_atoms, frames.forces, errors.forces, path
-    )
+    try:
+        plot_parity(
+            frames.energies / n_atoms, errors.energies / n_atoms, frames.forces, errors.forces, path
+        )
+    except OSError as error:
+        raise UserError(f"cannot write '{path}': {error.strerror}") from error
 
 
 def _write_predictions(frames: Dataset, errors: Errors, path: Path) -> None:
@@ -178,7 +206,7 @@ def _write_predictions(frames: Dataset, errors: Errors, path: Path) -> None:
     try:
         write(path, structures, format="extxyz")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+        raise UserError(f"cannot write '{path}': {error.strerror}") from error
 
 
 def _print(errors: Errors, source: str) -> None:

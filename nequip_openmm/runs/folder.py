@@ -58,12 +58,18 @@ class RunFolder:
         return folder
 
     @staticmethod
-    def require_free(path: Path) -> None:
-        """Raise `UserError` if something other than an empty folder is there; for a look before long preparations."""
+    def require_free(path: Path, *, is_resumable: bool = True) -> None:
+        """Raise `UserError` if something other than an empty folder is there; for a look before long preparations.
+
+        Parameters
+        ----------
+        is_resumable
+            Whether the command that asks could continue a run there.
+        """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            advice = ", or continue that run with --resume" if is_resumable else ""
             raise UserError(
-                f"output {path} exists and is not an empty folder; "
-                "choose another --output, or continue that run with --resume"
+                f"output '{path}' exists and is not an empty folder; choose another --output{advice}"
             )
 
     @classmethod

@@ -16,6 +16,7 @@ from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.file import save_model
 from nequip_openmm.model.nequip import NequIP
 from nequip_openmm.potential import load
+from nequip_openmm.training.prepare import fingerprint
 from tests.cli.test_train import run
 from tests.training.conftest import clusters
 
@@ -119,7 +120,7 @@ def test_predictions_can_be_read_back(model_file, cluster_file, tmp_path):
         assert np.allclose(atoms.arrays["ref_forces"], frame.forces, atol=1e-7)
 
 
-def test_folder_with_everything(model_file, cluster_file, tmp_path):
+def test_folder_with_everything(model_file, cluster_file, tmp_path, capsys):
     pytest.importorskip("nequip_openmm.analysis.plots")
     assert run("evaluate", model_file, cluster_file, "--output", tmp_path / "out") == 0
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
@@ -128,7 +129,9 @@ def test_folder_with_everything(model_file, cluster_file, tmp_path):
         "predictions.xyz",
     }
     assert (tmp_path / "out" / "parity.png").read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
     assert run("evaluate", model_file, cluster_file, "--output", tmp_path / "out") == 2
+    assert "--resume" not in capsys.readouterr().err
 
 
 def test_units_are_converted(model_file, tmp_path, capsys):
@@ -210,6 +213,48 @@ def test_bad_data(model_file, tmp_path, capsys, make, part):
 def test_bad_options(model_file, cluster_file, capsys, options, part):
     assert run("evaluate", model_file, cluster_file, *options) == 2
     assert part in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--plot", "--predictions"])
+@pytest.mark.parametrize("name", ["nowhere/file", "mine"])
+def test_files_are_tried_before_the_evaluation(
+    model_file, cluster_file, tmp_path, capsys, monkeypatch, option, name
+):
+    (tmp_path / "mine").write_text("mine")
+    monkeypatch.setattr("nequip_openmm.potential.load", lambda *_: pytest.fail("too late"))
+    assert run("evaluate", model_file, cluster_file, option, tmp_path / name) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"'{tmp_path / name}'" in error
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_full_disk_is_one_line(model_file, cluster_file, tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nequip_openmm.analysis.plots.plot_parity", fail)
+    assert run("evaluate", model_file, cluster_file, "--plot", tmp_path / "p.png") == 2
+    error = capsys.readouterr().err
+    assert "No space left" in error
+    assert error.count("\n") == 1
+
+
+def test_training_frames_are_not_measured_in_silence(model_file, cluster_file, tmp_path, capsys):
+    potential = load(model_file, device="cpu")
+    trained = tmp_path / "trained.safetensors"
+    save_model(trained, potential.model, {"training": {"dataset": fingerprint(cluster_file)}})
+    split_indices(28, 18, 5, 5).save(tmp_path / "split.json")
+    assert run("evaluate", trained, cluster_file, "--json") == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("warning: ")
+    assert "--indices" in captured.err
+    assert json.loads(captured.out)["frames"] == 28
+    chosen = ["--indices", f"{tmp_path}/split.json:test", "--json"]
+    for arguments in ([trained, cluster_file, *chosen], [model_file, cluster_file, "--json"]):
+        assert run("evaluate", *arguments) == 0
+        assert capsys.readouterr().err == ""
 
 
 def test_a_split_of_other_data(model_file, cluster_file, tmp_path, capsys):
