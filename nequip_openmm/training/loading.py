@@ -84,12 +84,21 @@ def _merge(base: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(merged: dict[str, Any], overrides: list[str], where: str) -> TrainingConfig:
-    """Validate with overrides; blame them if the rest is right without."""
-    overridden = apply_overrides(merged, overrides)
+    """Validate with overrides; blame those that are at fault if the rest is right without."""
+    if _is_valid(merged, overrides):
+        return validate(TrainingConfig, apply_overrides(merged, overrides), where)
+    validate(TrainingConfig, merged, where)
+    guilty = overrides
+    for k in reversed(range(len(overrides))):
+        fewer = guilty[:k] + guilty[k + 1 :]
+        if not _is_valid(merged, fewer):
+            guilty = fewer
+    return validate(TrainingConfig, apply_overrides(merged, guilty), " ".join(guilty))
+
+
+def _is_valid(merged: dict[str, Any], overrides: list[str]) -> bool:
     try:
-        return validate(TrainingConfig, overridden, where)
+        validate(TrainingConfig, apply_overrides(merged, overrides), "")
     except ConfigError:
-        if overrides:
-            validate(TrainingConfig, merged, where)
-            validate(TrainingConfig, overridden, " ".join(overrides))
-        raise
+        return False
+    return True

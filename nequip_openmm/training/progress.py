@@ -47,7 +47,7 @@ class ProgressBar(Callback):
         self._last_line = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
-        """Draw the bar."""
+        """Draw the bar where there is a terminal."""
         if self.console.is_terminal:
             self.progress.start()
         self._task = self.progress.add_task("training", total=None, left="?", errors="")
@@ -76,13 +76,17 @@ class ProgressBar(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: TrainingModule) -> None:
         """Take it away."""
-        self.progress.stop()
+        self._remove()
 
     def on_exception(
         self, trainer: Trainer, pl_module: TrainingModule, exception: BaseException
     ) -> None:
         """Take it away."""
-        self.progress.stop()
+        self._remove()
+
+    def _remove(self) -> None:
+        if self.progress.live.is_started:  # else it would print an empty line
+            self.progress.stop()
 
     def _update(self, module: TrainingModule) -> None:
         if self._task is None:

@@ -19,8 +19,8 @@ class Schedule:
 
     Falling schedules (cosine, exponential) follow the run's progress p, from 0 at the first step to 1 at the last. It grows
     evenly with steps, so that the same steps see the same rates. Where a time limit would end the run before its last
-    epoch, `replan` shortens what is left: p goes on from its present value, only faster. That happens between epochs
-    only, and never on a machine that is fast enough, where a run can thus be repeated bit by bit.
+    epoch, `replan` shortens what is left: p goes on from its present value, only faster. That may happen every few steps,
+    as the clock says, but never on a machine that is fast enough, where a run can thus be repeated bit by bit.
 
     Parameters
     ----------

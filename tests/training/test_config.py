@@ -104,6 +104,13 @@ def test_a_wrong_override_is_blamed_instead_of_the_file(tmp_path):
     file = write(tmp_path / "good.yaml", "training: {lr: 0.01}")
     assert message(file, overrides=["training.lr=7"], dataset="a.xyz").startswith("training.lr=7: ")
     assert "expected key=value" in message(file, overrides=["training.lr"], dataset="a.xyz")
+    good = ["training.seed=3", "training.max_epochs=1", "training.tensorboard=false"]
+    for bad in ("training.lr=7", "training.max_epoch=1"):
+        mixed = [good[0], bad, *good[1:]]
+        assert message(file, overrides=mixed, dataset="a.xyz").startswith(f"{bad}: ")
+    pair = ["training.lr=0.001", "training.lr_final=0.01"]
+    found = message(file, overrides=[pair[0], *good, pair[1]], dataset="a.xyz")
+    assert found.startswith(" ".join(pair) + ": ")
 
 
 def test_missing_files_and_data_sets_are_named(tmp_path):

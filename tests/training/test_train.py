@@ -235,6 +235,13 @@ def test_progress_is_shown_on_a_terminal(tmp_path, tiny: Config):
     assert "F MAE" in stream.getvalue()
 
 
+def test_no_empty_line_without_a_terminal(tmp_path, tiny: Config):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=False, width=120)
+    train(tiny("training.max_epochs=1"), tmp_path / "run", console=console)
+    assert stream.getvalue() == ""
+
+
 def test_stress_is_learnt_from_crystals(tmp_path):
     from ase.build import bulk
     from ase.calculators.emt import EMT
