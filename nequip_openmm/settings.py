@@ -143,7 +143,9 @@ def _parse(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{where}{place}: {error.problem}") from error
+        problem = str(error.problem).replace("the node content", "a value")
+        problem = problem.replace("'<stream end>'", "the end of the text")
+        raise ConfigError(f"{where}{place}: {problem}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
 

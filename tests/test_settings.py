@@ -115,3 +115,8 @@ def test_missing_file_and_empty_file(tmp_path: Path) -> None:
         load_yaml(tmp_path / "no.yaml")
     (tmp_path / "empty.yaml").write_text("")
     assert load_yaml(tmp_path / "empty.yaml") == {}
+
+
+def test_yaml_that_ends_too_early_says_what_is_missing() -> None:
+    with pytest.raises(ConfigError, match="expected a value, but found the end of the text"):
+        apply_overrides({}, ["a=[1,"])

@@ -168,6 +168,8 @@ def test_archives_that_cannot_be_used(tmp_path: Path, molecules: list[ase.Atoms]
     refused("no atomic numbers", z=np.full(9, 0.5))
     refused("does not hold numbers", E=np.array([{}, {}, {}, {}], dtype=object))
     refused("unknown energy unit 'furlong'", e_unit="furlong", r_unit="Ang")
+    refused("says e_unit only", e_unit="eV")
+    refused("says r_unit only", r_unit="Ang")
     refused("does not say its units", R=None, positions=arrays["R"])
     np.savez(path, **arrays)
     path.write_bytes(path.read_bytes()[:-200])
@@ -217,6 +219,11 @@ def test_deepmd_mixed_type(tmp_path: Path, molecules: list[ase.Atoms]) -> None:
     np.testing.assert_array_equal(dataset[1].positions, nitrogen.positions)
 
 
+def turn_into_a_folder(system: Path) -> None:
+    (system / "type_map.raw").unlink()
+    (system / "type_map.raw").mkdir()
+
+
 @pytest.mark.parametrize(
     ("breaks", "says"),
     [
@@ -224,6 +231,9 @@ def test_deepmd_mixed_type(tmp_path: Path, molecules: list[ase.Atoms]) -> None:
         (lambda f: (f / "type_map.raw").write_text("Cu Qq"), "Qq are no chemical symbols"),
         (lambda f: (f / "type.raw").write_text("0 7"), r"types must lie in 0..0"),
         (lambda f: (f / "type.raw").write_text("0 a"), "must hold whole numbers"),
+        (lambda f: (f / "type.raw").write_bytes(b"\xff\xfe"), "type.raw: is not a text file"),
+        (lambda f: (f / "type_map.raw").write_bytes(b"\xff"), "type_map.raw: is not a text file"),
+        (turn_into_a_folder, "type_map.raw: cannot be read"),
         (lambda f: (f / "set.000" / "coord.npy").unlink(), "no coord.npy"),
         (lambda f: (f / "set.000" / "box.npy").unlink(), "no box.npy"),
         (lambda f: np.save(f / "set.000" / "force.npy", np.zeros(5)), "does not fit"),

@@ -130,7 +130,7 @@ def _load(folder: Path, name: str, shape: tuple[int, ...]) -> FloatArray | None:
 
 def _types(path: Path) -> IntArray:
     try:
-        return np.array(path.read_text(encoding="utf-8").split(), dtype=np.int64)
+        return np.array(_words(path), dtype=np.int64)
     except ValueError as error:
         raise DataError(f"{path}: must hold whole numbers: {error}") from error
 
@@ -140,8 +140,17 @@ def _elements(path: Path) -> IntArray:
         raise DataError(
             f"{path.parent}: has no type_map.raw; add one that names the element of each type"
         )
-    symbols = path.read_text(encoding="utf-8").split()
+    symbols = _words(path)
     unknown = [symbol for symbol in symbols if atomic_numbers.get(symbol, 0) == 0]
     if unknown:
         raise DataError(f"{path}: {', '.join(unknown)} are no chemical symbols")
     return np.array([atomic_numbers[symbol] for symbol in symbols], dtype=np.int64)
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not a text file in UTF-8") from error

@@ -155,6 +155,11 @@ def _units(
     stated = {
         name: str(arrays[name].item()) for name in ("e_unit", "r_unit") if name in arrays.files
     }
+    if len(stated) == 1:
+        raise DataError(
+            f"{builder.source}: the archive says {next(iter(stated))} only, not both e_unit and r_unit; "
+            "give the units, for example --units kcal/mol/Å"
+        )
     if len(stated) == 2:
         length = "Å" if stated["r_unit"].lower().startswith("ang") else stated["r_unit"]
         try:
