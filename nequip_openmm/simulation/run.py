@@ -269,7 +269,9 @@ def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
 
 
 def _load(model: Path, spec: SimulationSpec) -> Potential:
-    return load(model, device=spec.device, dtype=None if spec.dtype == "auto" else spec.dtype)
+    dtype = None if spec.dtype == "auto" else spec.dtype
+    platform, _ = system.choose_platform(spec)
+    return load(model, device=system.model_device(platform.getName(), spec), dtype=dtype)
 
 
 def _refuse_changes(spec: SimulationSpec, folder: RunFolder) -> None:

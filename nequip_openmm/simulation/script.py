@@ -18,7 +18,7 @@ def simulate_script(spec: SimulationSpec, platform: str) -> str:
     """
     parts = [
         _head(spec),
-        _system(spec),
+        _system(spec, platform),
         _integrator(spec),
         _simulation(spec, platform),
         _minimisation(spec),
@@ -62,7 +62,10 @@ if topology.getPeriodicBoxVectors() is not None:
 '''
 
 
-def _system(spec: SimulationSpec) -> str:
+def _system(spec: SimulationSpec, platform: str) -> str:
+    from nequip_openmm.simulation.system import model_device
+
+    device = model_device(platform, spec)
     dtype = None if spec.dtype == "auto" else spec.dtype
     barostat = (
         f"""
@@ -75,7 +78,7 @@ system.addForce(barostat)
         else ""
     )
     return f"""# The potential is the only interaction; the centre of mass is kept at rest.
-potential = NequIPPotential(str(here / "model.safetensors"), device={spec.device!r}, dtype={dtype!r})
+potential = NequIPPotential(str(here / "model.safetensors"), device={device!r}, dtype={dtype!r})
 system = potential.createSystem(topology, removeCMMotion=True, backend={spec.backend!r})
 {barostat}"""
 

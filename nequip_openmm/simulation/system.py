@@ -12,9 +12,17 @@ from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.structure import Structure, box_vectors_nm
 from nequip_openmm.units import ANGSTROM_TO_NM
 
-__all__ = ["choose_platform", "make_integrator", "make_simulation", "make_system"]
+__all__ = [
+    "choose_platform",
+    "make_integrator",
+    "make_simulation",
+    "make_system",
+    "model_device",
+    "platform_properties",
+]
 
 _GPU_PLATFORMS = ("CUDA", "HIP")
+_CPU_PLATFORMS = ("CPU", "Reference")
 
 
 def make_system(
@@ -103,6 +111,13 @@ def platform_properties(name: str, spec: SimulationSpec) -> dict[str, str]:
     if spec.device is not None and ":" in spec.device:
         properties["DeviceIndex"] = spec.device.partition(":")[2]
     return properties
+
+
+def model_device(name: str, spec: SimulationSpec) -> str | None:
+    """Return the PyTorch device asked for, else that of the platform of that name; None takes a GPU if there is one."""
+    if spec.device is None and name in _CPU_PLATFORMS:
+        return "cpu"
+    return spec.device
 
 
 def _automatic_platform() -> str:

@@ -16,7 +16,10 @@ import openmm
 import pytest
 
 from nequip_openmm.analysis.statistics import read_thermo
+from nequip_openmm.potential import load
+from nequip_openmm.simulation import run as run_module
 from nequip_openmm.simulation import run_simulation
+from nequip_openmm.simulation.system import model_device
 
 from .outputs import MakeSpec, events, final_state, states
 
@@ -73,6 +76,29 @@ def test_constant_pressure_runs_in_any_cell(
     np.testing.assert_allclose(
         thermo["density_g_per_cm3"], mass * 1.66053906660 / thermo["volume_A3"], rtol=1e-3
     )
+
+
+@pytest.mark.usefixtures("springs")
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_the_model_computes_where_the_platform_does(
+    make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)  # must not matter
+    used: list[Any] = []
+    monkeypatch.setattr(run_module, "load", lambda *a, **k: used.append(load(*a, **k)) or used[-1])
+    result = run_simulation(make_spec(platform=platform, steps=1), tmp_path / "run")
+    assert used[0].device.type == "cpu"
+    assert "device='cpu'" in (result.folder / "simulate.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("platform", "asked", "device"),
+    [("CUDA", None, None), ("CUDA", "cuda:1", "cuda:1"), ("CPU", "cuda", "cuda")],
+)
+def test_a_device_that_is_asked_for_is_taken(
+    make_spec: MakeSpec, platform: str, asked: str | None, device: str | None
+) -> None:
+    assert model_device(platform, make_spec(device=asked)) == device
 
 
 @pytest.mark.usefixtures("springs")
