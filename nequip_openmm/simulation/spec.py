@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nequip_openmm.settings import Settings
 
@@ -86,6 +86,12 @@ class SimulationSpec(Settings):
     """Precision of the model; auto is that of the model file."""
     backend: Literal["auto", "TorchForce", "PythonForce"] = "auto"
     """How the model enters OpenMM."""
+
+    @model_validator(mode="after")
+    def _barostat_is_warm(self) -> SimulationSpec:
+        if self.ensemble == "npt" and self.temperature == 0:
+            raise ValueError("temperature = 0: ensemble npt needs more than 0 K; use nvt or nve")
+        return self
 
     @property
     def trajectory_name(self) -> str:

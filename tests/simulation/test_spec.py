@@ -25,6 +25,10 @@ GOOD = {"model": "m.safetensors", "structure": "s.xyz", "steps": 10}
         ({"ensemble": "nvp"}, "ensemble = 'nvp': should be 'nve', 'nvt' or 'npt'"),
         ({"seed": 0}, "seed = 0: must be a whole number ≥ 1"),
         ({"temprature": 300}, "unknown key 'temprature' (did you mean 'temperature'?)"),
+        (
+            {"ensemble": "npt", "temperature": 0},
+            "temperature = 0: ensemble npt needs more than 0 K; use nvt or nve",
+        ),
         ({"steps": None}, "steps = None: must be a whole number ≥ 1"),
     ],
 )
