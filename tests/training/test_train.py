@@ -40,8 +40,8 @@ def rows(result: TrainingResult) -> list[dict[str, str]]:
 
 
 def test_it_learns(finished):
-    first, last = rows(finished)[0], rows(finished)[-1]
-    assert float(last["train_loss"]) < 0.5 * float(first["train_loss"])
+    losses = [float(row["train_loss"]) for row in rows(finished)]
+    assert np.mean(losses[-5:]) < 0.5 * losses[0]
     assert finished.reason == "finished"
     assert (finished.epoch, finished.step) == (40, 200)
 
