@@ -312,7 +312,7 @@ def _new_folder(output: Path | None) -> Path:
     from nequip_openmm.runs import RunFolder
 
     if output is not None:
-        RunFolder.require_free(output)
+        RunFolder.require_free(output, is_resumable=False)
         return output
     number = 2
     folder = FOLDER
