@@ -21,6 +21,23 @@ from tests.training.test_resume import assert_same_run
 
 COMMAND = [sys.executable, "-m", "nequip_openmm", "train"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+PATIENCE = 300.0  # seconds; a loaded machine takes a minute to import everything
+
+DIE_AT_STEP_26 = """
+import os, signal, sys
+from nequip_openmm.cli.app import main
+from nequip_openmm.training.recorder import RunFiles
+
+save = RunFiles.checkpoint
+
+def save_or_die(self, module, best):
+    if module.position.step == 26:
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(self, module, best)
+
+RunFiles.checkpoint = save_or_die
+main(sys.argv[1:])
+"""
 
 
 def run(*arguments: str | Path) -> int:
@@ -42,14 +59,15 @@ def start(*arguments: str | Path, **options) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(folder: Path, is_it) -> None:
-    """Wait until an event says so."""
+def wait_for_an_epoch(folder: Path, process: subprocess.Popen[str]) -> None:
     path = folder / "events.jsonl"
-    for _ in range(3000):
-        if path.exists() and any(is_it(event) for event in read_events(path)):
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < end:
+        if path.exists() and any(event["ev"] == "epoch" for event in read_events(path)):
             return
-        time.sleep(0.02)
-    raise TimeoutError("the run does not get there")
+        time.sleep(0.05)
+    process.kill()
+    raise TimeoutError(f"the run does not get there: {process.communicate()[0]}")
 
 
 def test_a_yaml_file_and_overrides(tmp_path, cluster_file, capsys):
@@ -122,24 +140,21 @@ def test_nothing_to_train_on(capsys):
 @pytest.mark.slow
 def test_killed_run_is_continued_bit_by_bit(tmp_path, cluster_file):
     """kill -9 in the middle of the second epoch, after a checkpoint that is not at an epoch's end."""
-    overrides = [
-        *TINY,
-        "training.batch_size=1",
-        "training.max_epochs=15",
-        "training.checkpoint_interval=0.1",
-    ]
+    overrides = [*TINY, "training.batch_size=1", "training.checkpoint_interval=0.001"]
     config = load_config(preset="quick", dataset=cluster_file, overrides=overrides)
     train(config, tmp_path / "whole")
-    process = start(
-        "--preset", "quick", "--dataset", cluster_file, "--output", tmp_path / "part", *overrides
+    arguments = ["--dataset", cluster_file, "--output", tmp_path / "part", *overrides]
+    command = [sys.executable, "-c", DIE_AT_STEP_26, "train", "--preset", "quick"]
+    killed = subprocess.run(
+        [*command, *map(str, arguments)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
-    wait_for(
-        tmp_path / "part", lambda e: e["ev"] == "checkpoint" and e["step"] > 18 and e["step"] % 18
-    )
-    process.kill()
-    process.communicate()
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     state = load_checkpoint(tmp_path / "part" / "checkpoints" / "last.ckpt")
-    assert 18 < state["position"]["step"] < 15 * 18
+    assert state["position"]["step"] == 25  # of 18 an epoch
     assert run("train", "--resume", tmp_path / "part") == 0
     assert_same_run(tmp_path / "part", tmp_path / "whole")
 
@@ -151,9 +166,9 @@ def test_signals_save_and_end(tmp_path, cluster_file, number, code):
     process = start(
         "--preset", "quick", "--dataset", cluster_file, "--output", tmp_path / "run", *overrides
     )
-    wait_for(tmp_path / "run", lambda e: e["ev"] == "epoch")
+    wait_for_an_epoch(tmp_path / "run", process)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert "Traceback" not in output
     assert "--resume" in output
@@ -188,7 +203,7 @@ def test_events_and_commands(tmp_path, cluster_file):
             if kinds.count("epoch") == 1 and kinds[-1] == "epoch":
                 process.stdin.write('{"cmd": "stop"}\n')
                 process.stdin.flush()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     process.stdin.close()
     process.stdout.close()
     assert kinds[0] == "hello"

@@ -22,6 +22,7 @@ def test_the_script_of_the_readme(tmp_path: Path) -> None:
     (tmp_path / "demo-run").mkdir()
     save_model(tmp_path / "demo-run" / "model.safetensors", stable_potential().model)
     shorter = script.replace("2000", "20").replace(", 200,", ", 10,")
+    shorter = shorter.replace("minimizeEnergy()", "minimizeEnergy(maxIterations=5)")
     result = subprocess.run(
         [sys.executable, "-c", shorter], cwd=tmp_path, capture_output=True, text=True, check=False
     )
