@@ -45,13 +45,20 @@ def failures_reported(stream: EventStream, output: Path) -> Iterator[None]:
         yield
     except (RunFailed, OSError, MemoryError, torch.OutOfMemoryError) as error:
         failure = _as_failure(error, output)
-        with suppress(OSError):
-            log.error("%s. %s", failure, failure.hint)
-            stream.error(failure.code, str(failure), hint=failure.hint)
-            stream.done("failed")
+        _tell(stream, failure)
         if failure is error:
             raise
         raise failure from error
+    except KeyboardInterrupt:  # the second Ctrl-C
+        _tell(stream, RunFailed("interrupted", code="interrupted"))
+        raise
+
+
+def _tell(stream: EventStream, failure: RunFailed) -> None:
+    with suppress(OSError):  # the disk may be what failed
+        log.error("%s. %s", failure, failure.hint)
+        stream.error(failure.code, str(failure), hint=failure.hint)
+        stream.done("failed")
 
 
 def _as_failure(error: Exception, output: Path) -> RunFailed:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nequip_openmm.runs import read_events
 from nequip_openmm.runs.commands import Command
 from nequip_openmm.training import train
 from nequip_openmm.training.checkpoints import load_checkpoint
@@ -101,6 +102,8 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path, tiny: Config):
     with pytest.raises(KeyboardInterrupt):
         train(tiny(), tmp_path / "run", commands=CommandsAt(2, interrupt_twice))
     assert signal.getsignal(signal.SIGINT) is before
+    error, done = list(read_events(tmp_path / "run" / "events.jsonl"))[-2:]
+    assert (error["code"], done["reason"]) == ("interrupted", "failed")
 
 
 def test_a_run_without_a_checkpoint_begins_again(tmp_path, tiny: Config):
