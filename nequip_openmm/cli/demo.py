@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -263,11 +265,13 @@ class Demo:
         }
 
     def _commands(self) -> str:
+        program, python = _shown(sys.argv[0]), _shown(sys.executable)
+        data = _shown(self.source)
         return f"""
-nequip-openmm train --dataset {self.source} --preset balanced --output better
-nequip-openmm evaluate {self.model} {self.source} --indices {self.folder}/train/split.json:test
-nequip-openmm md --model {self.model} --structure {self.folder}/start.xyz --steps 20000 --output longer
-python {self.folder}/md/simulate.py
+{program} train --dataset {data} --preset balanced --output better
+{program} evaluate {self.model} {data} --indices {self.folder}/train/split.json:test
+{program} md --model {self.model} --structure {self.folder}/start.xyz --steps 20000 --output longer
+{python} {self.folder}/md/simulate.py
 """
 
     # --- helpers
@@ -305,6 +309,11 @@ python {self.folder}/md/simulate.py
             ("speed", "" if speed is None else f"{speed:.3g} ns/day"),
             *((part, f"{seconds:.0f} s") for part, seconds in self.seconds.items()),
         ]
+
+
+def _shown(path: Path | str) -> str:
+    """Return a path as one would type it here: relative where that is shorter."""
+    return min(str(path), os.path.relpath(path), key=len)
 
 
 def _new_folder(output: Path | None) -> Path:
