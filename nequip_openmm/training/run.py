@@ -134,7 +134,7 @@ def train(
     ):
         export = ModelExport(folder / MODEL, module.model, config, preparation)
         files = RunFiles(folder, stream, _header(preparation), export.save)
-        _announce(stream, module, preparation, is_resumed=state is not None)
+        _announce(stream, module, preparation, console, is_resumed=state is not None)
         ending = fit(module, best, files, commands, console)
         result = _result(output, module, best, ending)
         if ending.reason == "finished" and len(preparation.test) > 0:
@@ -232,7 +232,11 @@ def _header(preparation: Preparation) -> dict[str, Any]:
 
 
 def _announce(
-    stream: EventStream, module: TrainingModule, preparation: Preparation, is_resumed: bool
+    stream: EventStream,
+    module: TrainingModule,
+    preparation: Preparation,
+    console: Console | None,
+    is_resumed: bool,
 ) -> None:
     n_weights = sum(p.numel() for p in module.trainable)
     sizes = {name: len(getattr(preparation, name)) for name in ("train", "valid", "test")}
@@ -244,6 +248,8 @@ def _announce(
     for sentence in preparation.warnings:
         log.warning(sentence)
         stream.warning("data", sentence)
+        if console is not None:
+            console.print(f"warning: {sentence}", style="yellow", markup=False)
     stream.status("training")
 
 

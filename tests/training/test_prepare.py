@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.io import write
+from rich.console import Console
 
 from nequip_openmm.data import read_dataset
 from nequip_openmm.data.soundness import require_sound
 from nequip_openmm.errors import DataError, StructureError
+from nequip_openmm.training import train
 from nequip_openmm.training.loader import FrameBatches
 from nequip_openmm.training.prepare import prepare
 from tests.training.conftest import Config, clusters
@@ -75,3 +78,12 @@ def test_statistics_come_from_the_training_frames_alone(tmp_path: Path, tiny: Co
     write(path, frames, format="extxyz")
     second = prepare(tiny(f"data.path={path}"))
     assert second.model_config == first.model_config
+
+
+def test_what_the_data_leave_open_is_said_on_the_terminal(tmp_path: Path, tiny: Config) -> None:
+    path = tmp_path / "one.xyz"
+    write(path, clusters(56)[::2], format="extxyz")  # one composition only
+    console = Console(file=io.StringIO(), soft_wrap=True)
+    train(tiny(f"data.path={path}", "training.max_epochs=1"), tmp_path / "run", console=console)
+    shown = console.file.getvalue()
+    assert "warning: compositions determine 1 of 2 energy shifts" in shown
