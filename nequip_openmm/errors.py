@@ -2,7 +2,8 @@
 
 `UserError` and its kinds mean that what was given cannot be used: the message is one line that names what is wrong, where,
 and what to do; commands print it and exit with code 2. `RunFailed` means that a computation that had begun cannot go on
-(non-finite numbers, a simulation that blew up, a full disk): commands exit with code 3 and keep all that was written.
+(non-finite numbers, a simulation that blew up, a full disk): commands keep all that was written and exit with code 3, or with
+2 where the disk was full, since that is put right outside the run.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ class RunFailed(RuntimeError):
         super().__init__(message)
         self.code = code
         self.hint = hint
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a command that ends with this."""
+        return 2 if self.code == "disk-full" else 3
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -64,7 +64,11 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("error", "code", "word"),
-    [(UserError("no such thing"), 2, "error:"), (RunFailed("blew up", hint="why"), 3, "stopped:")],
+    [
+        (UserError("no such thing"), 2, "error:"),
+        (RunFailed("blew up", hint="why"), 3, "stopped:"),
+        (RunFailed("no room", code="disk-full", hint="free some"), 2, "stopped:"),
+    ],
 )
 def test_errors_become_one_line_and_an_exit_code(
     error: Exception,
@@ -83,7 +87,8 @@ def test_errors_become_one_line_and_an_exit_code(
     shown = capsys.readouterr().err
     assert shown.startswith(word)
     assert str(error) in shown
-    assert "Traceback" not in shown
+    assert getattr(error, "hint", "") in shown
+    assert shown.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The ``nequip-openmm`` command: finds the sub-command's file, runs it, turns errors into one line and an exit code.
 
-Exit codes: 0 done; 2 input that cannot be used (`UserError`); 3 a run that could not go on (`RunFailed`); 130 interrupted.
+Exit codes: 0 done; 2 input that cannot be used (`UserError`) or a full disk; 3 a run that could not go on (`RunFailed`); 130 interrupted.
 Sub-commands are imported when called, so that ``nequip-openmm --help`` does not wait for torch.
 """
 
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _run(argv: list[str] | None) -> int:
-    """Run and return the exit code; whatever is wrong is said in one line, a hint in a second."""
+    """Run and return the exit code; whatever is wrong is said in one line."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         return app(args=argv, standalone_mode=False) or 0
@@ -92,10 +92,9 @@ def _run(argv: list[str] | None) -> int:
         text = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
         console.print(f"error: {text}; see --help", style="red", markup=False)
     except RunFailed as error:
-        console.print(f"stopped: {error}", style="red", markup=False)
-        if error.hint:
-            console.print(error.hint, markup=False)
-        return 3
+        text = ". ".join(filter(None, (str(error), error.hint)))
+        console.print(f"stopped: {text}", style="red", markup=False)
+        return error.exit_code
     except typer.Abort:  # Ctrl-C where a command does not catch it
         return 130
     return 2
