@@ -2,19 +2,21 @@
 
 `UserError` and its kinds mean that what was given cannot be used: the message is one line that names what is wrong, where,
 and what to do; commands print it and exit with code 2. `RunFailed` means that a computation that had begun cannot go on
-(non-finite numbers, a simulation that blew up, a full disk): commands keep all that was written and exit with code 3, or with
-2 where the disk was full, since that is put right outside the run.
+(non-finite numbers, a simulation that blew up, a full disk): commands keep all that was written and exit with code 3, or 2
+for `DiskFull`.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 __all__ = [
     "BackendError",
     "ConfigError",
     "DataError",
+    "DiskFull",
     "ModelFileError",
     "RunFailed",
     "StructureError",
@@ -60,15 +62,22 @@ class RunFailed(RuntimeError):
         Likely causes and what to try.
     """
 
+    exit_code: ClassVar[int] = 3
+    """Exit code of a command that ends with this."""
+
     def __init__(self, message: str, *, code: str = "failed", hint: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.hint = hint
 
-    @property
-    def exit_code(self) -> int:
-        """Exit code of a command that ends with this."""
-        return 2 if self.code == "disk-full" else 3
+
+class DiskFull(RunFailed):
+    """No room for what was to be written; put right outside the run, so that commands exit with code 2."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, code="disk-full", hint=hint)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

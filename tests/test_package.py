@@ -10,7 +10,7 @@ import pytest
 
 import nequip_openmm
 from nequip_openmm.cli.app import COMMANDS, main
-from nequip_openmm.errors import RunFailed, UserError
+from nequip_openmm.errors import DiskFull, RunFailed, UserError
 from tests.conftest import ROOT
 
 
@@ -67,7 +67,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     [
         (UserError("no such thing"), 2, "error:"),
         (RunFailed("blew up", hint="why"), 3, "stopped:"),
-        (RunFailed("no room", code="disk-full", hint="free some"), 2, "stopped:"),
+        (DiskFull("no room", hint="free some"), 2, "stopped:"),
     ],
 )
 def test_errors_become_one_line_and_an_exit_code(

@@ -6,7 +6,6 @@ give wrong numbers; a fingerprint of the weights finds damage. ``docs/model-file
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
@@ -22,10 +21,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from nequip_openmm._version import __version__
-from nequip_openmm.errors import ConfigError, ModelFileError, RunFailed
+from nequip_openmm.errors import ConfigError, DiskFull, ModelFileError
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.nequip import NequIP
 from nequip_openmm.runs import atomic_write
+from nequip_openmm.runs.failures import write_failure
 from nequip_openmm.settings import validate
 
 __all__ = [
@@ -99,8 +99,8 @@ def save_model(
     ------
     ModelFileError
         If the place cannot be written to.
-    RunFailed
-        If the disk is full.
+    DiskFull
+        If it is full.
     """
     path = Path(path)
     content = model_to_bytes(model, metadata)
@@ -108,12 +108,9 @@ def save_model(
         with atomic_write(path) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunFailed(
-                f"{path}: cannot be written: {error.strerror}",
-                code="disk-full",
-                hint="Free some space and continue.",
-            ) from error
+        failure = write_failure(error, path)
+        if isinstance(failure, DiskFull):
+            raise failure from error
         raise ModelFileError(f"{path}: cannot be written: {error.strerror}") from error
     return ModelInfo.of(model, metadata)
 

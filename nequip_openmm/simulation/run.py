@@ -9,6 +9,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import openmm
@@ -19,11 +20,12 @@ from rich.console import Console
 from nequip_openmm.errors import ConfigError
 from nequip_openmm.potential import Potential, load
 from nequip_openmm.runs import Commands, EventStream, RunFolder, atomic_write
+from nequip_openmm.runs.failures import failures_told, logged_to
 from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.simulation import files, system
 from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, restore
 from nequip_openmm.simulation.checks import check_start, warnings_about
-from nequip_openmm.simulation.failures import failures_told, log_to, logger
+from nequip_openmm.simulation.failures import logger, openmm_failure
 from nequip_openmm.simulation.loop import Loop
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.structure import read_structure
@@ -190,9 +192,11 @@ class _Session:
         """Open the folder's streams, run, and tell how it ended."""
         with ExitStack() as stack:
             stream = stack.enter_context(self.folder.open_events(events))
-            stack.enter_context(log_to(self.folder.log))
+            stack.enter_context(logged_to(self.folder.log))
             signals = stack.enter_context(StopSignals())
-            stack.enter_context(failures_told(stream, self.simulation))
+            stack.enter_context(
+                failures_told(stream, partial(openmm_failure, simulation=self.simulation))
+            )
             self._say_hello(stream, warnings)
             if first:
                 files.write_inputs(self.folder, self.spec, self.simulation)

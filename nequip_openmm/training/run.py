@@ -19,16 +19,17 @@ from nequip_openmm.errors import UserError
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.nequip import NequIP
 from nequip_openmm.runs import Commands, EventStream, RunFolder
+from nequip_openmm.runs.failures import failures_told, logged_to
 from nequip_openmm.training.checkpoints import FOLDER, LAST, load_checkpoint
 from nequip_openmm.training.config import TrainingConfig, TrainingSettings
 from nequip_openmm.training.evaluate import evaluate_model
 from nequip_openmm.training.export import ModelExport
+from nequip_openmm.training.failures import memory_failure
 from nequip_openmm.training.fit import Ending, choose_accelerator, fit
 from nequip_openmm.training.loader import FrameBatches
 from nequip_openmm.training.module import TrainingModule
 from nequip_openmm.training.prepare import Preparation, prepare
 from nequip_openmm.training.recorder import Best, RunFiles
-from nequip_openmm.training.reporting import failures_reported, logged_to
 from nequip_openmm.training.table import MetricsTable, column_names
 
 __all__ = ["KIND", "TrainingResult", "train"]
@@ -130,7 +131,7 @@ def train(
     with (
         folder.open_events(events) as stream,
         logged_to(folder.log),
-        failures_reported(stream, output),
+        failures_told(stream, memory_failure),
     ):
         export = ModelExport(folder / MODEL, module.model, config, preparation)
         files = RunFiles(folder, stream, _header(preparation), export.save)

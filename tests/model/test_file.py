@@ -13,7 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from nequip_openmm.errors import ModelFileError, RunFailed
+from nequip_openmm.errors import DiskFull, ModelFileError
 from nequip_openmm.model import file
 from nequip_openmm.model.file import (
     HEADER_KEY,
@@ -171,7 +171,7 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", fail)
-    with pytest.raises(RunFailed, match="No space left") as caught:
+    with pytest.raises(DiskFull, match=r"the disk is full \(.*m\.safetensors\)") as caught:
         save_model(path, cases.build(seed=2))
     assert caught.value.code == "disk-full"
     assert path.read_bytes() == before
