@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +16,9 @@ from nequip_openmm.cli.arguments import split_arguments
 from nequip_openmm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nequip_openmm.runs import Commands
     from nequip_openmm.simulation import SimulationResult
+
+    Run = Callable[..., SimulationResult]
 
 __all__ = ["md"]
 
@@ -86,22 +89,17 @@ def md(
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     commands = Commands() if events is not None else None
     if resume is not None:
-        result = _go_on(resume, settings or [], given, output, events, commands, console)
+        run = _resumed(resume, settings or [], given, output)
     else:
-        result = _start(settings or [], given, output, events, commands, console)
+        run = _new(settings or [], given, output)
+    result = run(events=events, commands=commands, console=console)
     _print_result(console, result)
     if result.signal is not None:
         raise typer.Exit(128 + result.signal)
 
 
-def _start(
-    arguments: list[str],
-    options: dict[str, Any],
-    output: Path | None,
-    events: str | None,
-    commands: Commands | None,
-    console: Console,
-) -> SimulationResult:
+def _new(arguments: list[str], options: dict[str, Any], output: Path | None) -> Run:
+    """Return a run from settings, ready to be started."""
     from nequip_openmm.settings import apply_overrides, load_yaml, validate
     from nequip_openmm.simulation import SimulationSpec, run_simulation
 
@@ -111,18 +109,13 @@ def _start(
     data = apply_overrides(data | options, overrides)
     spec = validate(SimulationSpec, data, "md" if file is None else str(file))
     folder = output or Path("runs") / f"md-{datetime.now():%Y%m%d-%H%M%S}"
-    return run_simulation(spec, folder, events=events, commands=commands, console=console)
+    return partial(run_simulation, spec, folder)
 
 
-def _go_on(
-    folder: Path,
-    arguments: list[str],
-    options: dict[str, Any],
-    output: Path | None,
-    events: str | None,
-    commands: Commands | None,
-    console: Console,
-) -> SimulationResult:
+def _resumed(
+    folder: Path, arguments: list[str], options: dict[str, Any], output: Path | None
+) -> Run:
+    """Return the run in a folder, ready to go on."""
     from nequip_openmm.runs import RunFolder
     from nequip_openmm.settings import apply_overrides, validate
     from nequip_openmm.simulation import SimulationSpec, resume_simulation
@@ -138,9 +131,7 @@ def _go_on(
         )
     before = read_spec(RunFolder.open(folder, KIND))
     spec = validate(SimulationSpec, before.model_dump() | changes, "md")
-    return resume_simulation(
-        folder, steps=spec.steps, events=events, commands=commands, console=console
-    )
+    return partial(resume_simulation, folder, steps=spec.steps)
 
 
 def _print_result(console: Console, result: SimulationResult) -> None:
