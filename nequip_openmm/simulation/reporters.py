@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ from nequip_openmm.units import FS_TO_PS
 __all__ = ["DCDReporter", "ExtendedXYZReporter", "FileReporter", "ThermoReporter", "cut"]
 
 
-class FileReporter:
+class FileReporter(ABC):
     """A reporter that writes one file, whole reports only: one that the disk had no room for is taken away again.
 
     Parameters
@@ -93,8 +94,9 @@ class FileReporter:
         if hasattr(self, "_out"):  # the file could be opened
             self._out.close()
 
+    @abstractmethod
     def _write_report(self, simulation: app.Simulation, state: openmm.State) -> None:
-        raise NotImplementedError
+        """Write one report of the state."""
 
     def _open(self) -> IO[Any]:
         return self.path.open("a" if self._continues else "w", encoding="utf-8", newline="\n")
