@@ -1,0 +1,1 @@
+"""The fast engine: NequIP in generated C, for evaluation and training on CPUs."""
