@@ -13,13 +13,13 @@ from rich.console import Console
 
 from nequip_openmm.errors import ConfigError, RunFailed
 from nequip_openmm.runs import Commands, EventStream, RunFolder
+from nequip_openmm.runs.progress import ProgressBar
 from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.simulation import files
 from nequip_openmm.simulation.checkpoint import Checkpoint, save_checkpoint
 from nequip_openmm.simulation.failures import logger
 from nequip_openmm.simulation.guard import Guard
 from nequip_openmm.simulation.minimise import relax
-from nequip_openmm.simulation.progress import ProgressBar
 from nequip_openmm.simulation.reporters import (
     DCDReporter,
     ExtendedXYZReporter,

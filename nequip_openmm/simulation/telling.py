@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from nequip_openmm.runs import EventStream
+from nequip_openmm.runs.progress import Pace, ProgressBar, Throttle
 from nequip_openmm.simulation.failures import logger
-from nequip_openmm.simulation.progress import Pace, ProgressBar, Throttle
 from nequip_openmm.simulation.reporters import FileReporter
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.thermo import Sample
@@ -70,7 +70,7 @@ class Teller:
         if not self._progress_is_due() and step < self._total:
             return
         speed = self._pace.observe(step)
-        bar.update(step, speed, last)
+        bar.update(step, speed, last.temperature_K if last else None)
         self._events.progress(step, self._total, speed.eta_s, ns_per_day=speed.ns_per_day)
 
     def warn(self, code: str, message: str) -> None:

@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.progress import TimeRemainingColumn as Remaining
 
-from nequip_openmm.simulation.thermo import Sample
 from nequip_openmm.units import FS_TO_PS
 
-__all__ = ["Pace", "ProgressBar", "Throttle"]
+__all__ = ["Pace", "ProgressBar", "Speed", "Throttle"]
 
 SECONDS_PER_DAY = 86_400.0
 _PS_TO_NS = 1e-3
@@ -118,11 +117,11 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, step: int, speed: Speed, sample: Sample | None) -> None:
-        """Show how far the run is."""
+    def update(self, step: int, speed: Speed, temperature: float | None) -> None:
+        """Show how far the run is; ``temperature`` in K, if known."""
         if self._console is None:
             return
-        note = _note(speed, sample)
+        note = _note(speed, temperature)
         if self._bar is not None:
             self._bar.update(self._task, completed=step, note=note)
         elif step >= self._next_line or step == self._total:
@@ -130,8 +129,8 @@ class ProgressBar:
             self._console.print(f"step {step}/{self._total}  {note}", highlight=False)
 
 
-def _note(speed: Speed, sample: Sample | None) -> str:
-    parts = [] if sample is None else [f"{sample.temperature_K:.0f} K"]
+def _note(speed: Speed, temperature: float | None) -> str:
+    parts = [] if temperature is None else [f"{temperature:.0f} K"]
     if speed.ns_per_day is not None:
         parts.append(f"{speed.ns_per_day:.3g} ns/day")
     return "  ".join(parts)
