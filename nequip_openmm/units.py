@@ -9,12 +9,16 @@ Source: E. Tiesinga et al., Rev. Mod. Phys. 93, 025010 (2021), doi:10.1103/RevMo
 
 from __future__ import annotations
 
+import math
+
 from nequip_openmm.errors import ConfigError, nearest
 
 ELEMENTARY_CHARGE_C = 1.602176634e-19  # exact
 AVOGADRO_PER_MOL = 6.02214076e23  # exact
 BOLTZMANN_J_PER_K = 1.380649e-23  # exact
 ATOMIC_MASS_KG = 1.66053906660e-27
+PLANCK_J_S = 6.62607015e-34  # exact
+LIGHT_SPEED_M_PER_S = 299_792_458.0  # exact
 
 EV_TO_KJ_PER_MOL = ELEMENTARY_CHARGE_C * AVOGADRO_PER_MOL / 1000.0  # 96.48533212331
 KJ_PER_MOL_TO_EV = 1.0 / EV_TO_KJ_PER_MOL
@@ -22,6 +26,16 @@ KCAL_PER_MOL_TO_EV = 4.184 / EV_TO_KJ_PER_MOL  # thermochemical calorie
 HARTREE_TO_EV = 27.211386245988
 RYDBERG_TO_EV = HARTREE_TO_EV / 2.0
 BOLTZMANN_EV_PER_K = BOLTZMANN_J_PER_K / ELEMENTARY_CHARGE_C
+
+WAVENUMBER_TO_EV = 100.0 * PLANCK_J_S * LIGHT_SPEED_M_PER_S / ELEMENTARY_CHARGE_C  # cm^-1
+# A vibration of force constant k (eV/Å²) and mass m (amu) has the wavenumber sqrt(k/m) times this.
+ROOT_EV_PER_ANGSTROM2_AMU_TO_WAVENUMBER = math.sqrt(
+    ELEMENTARY_CHARGE_C * 1e20 / ATOMIC_MASS_KG
+) / (200.0 * math.pi * LIGHT_SPEED_M_PER_S)
+# ħ²/amu in eV Å²
+REDUCED_PLANCK_SQUARED_PER_AMU = (
+    (PLANCK_J_S / (2.0 * math.pi)) ** 2 * 1e20 / (ATOMIC_MASS_KG * ELEMENTARY_CHARGE_C)
+)
 
 BOHR_TO_ANGSTROM = 0.529177210903
 NM_TO_ANGSTROM = 10.0
