@@ -1,1 +1,1 @@
-"""Reserved for the i-PI driver; not part of this release yet."""
+"""NequIP potentials as the force engine of i-PI: wire protocol, client, in-process PES."""
