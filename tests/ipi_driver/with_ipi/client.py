@@ -1,0 +1,68 @@
+"""``nequip-ipi-driver`` with an analytic potential in place of a model; run as a module.
+
+Everything but the evaluator is the driver's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from ipi_driver.client import Client, ConnectionSettings
+from ipi_driver.failures import explain, write_error
+from ipi_driver.transport import InetAddress, UnixAddress
+from nequip_openmm.errors import RunFailed, UserError
+from tests.ipi_driver.with_ipi.pes import KINDS, Recorded
+
+
+def main() -> int:
+    """Serve; returns the exit code."""
+    given = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    inner = KINDS[given.evaluator](given.atoms)
+    evaluator = Recorded(inner, Path(given.record), given.delay, given.nan_at)
+    if given.unix:
+        address = UnixAddress(given.address, given.sockets_prefix)
+    else:
+        address = InetAddress(given.host, given.port)
+    settings = ConnectionSettings(
+        address,
+        connections=given.connections,
+        uses_shared_memory=given.shm,
+        retry=given.retry,
+        reconnect=given.reconnect,
+    )
+    client = Client(evaluator, settings)
+    try:
+        client.run()
+    except (RunFailed, UserError) as error:
+        write_error(Path("driver_error.json"), error)
+        logging.error("%s", explain(error))
+        return error.exit_code
+    logging.info("%s", client.fill)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("evaluator", choices=KINDS)
+    parser.add_argument("--atoms", type=int, default=8)
+    parser.add_argument("--record", default="calls.txt")
+    parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--nan-at", type=int, default=0)
+    parser.add_argument("--unix", action="store_true")
+    parser.add_argument("--address", default="")
+    parser.add_argument("--sockets-prefix", default="/tmp/ipi_")
+    parser.add_argument("--host", default="")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--shm", action="store_true")
+    parser.add_argument("--connections", type=int, default=1)
+    parser.add_argument("--retry", type=float, default=60.0)
+    parser.add_argument("--reconnect", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""A folder with an input of i-PI, and the processes that work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import ase
+import numpy as np
+import pytest
+
+from tests.ipi_driver.with_ipi.connection import Connection
+from tests.ipi_driver.with_ipi.inputs import Simulation, hydrogens, write_start
+from tests.ipi_driver.with_ipi.processes import Process, Processes, client_command, program
+
+Table = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ipi_is_here() -> None:
+    pytest.importorskip("ipi", reason="needs i-PI: pip install 'nequip-openmm[ipi]'")
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    """Children that the test starts."""
+    children = Processes()
+    yield children
+    children.end()
+
+
+class Run:
+    """One simulation: its folder, its server and its clients."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self._processes = processes
+        self.folder = folder
+        self.connection = Connection(prefix=f"{folder}/")
+        self.children: list[Process] = []
+
+    def write(
+        self, simulation: Simulation, forcefield: str | Connection, atoms: ase.Atoms | None = None
+    ) -> Run:
+        """Write input and start structure; a connection is the force field its clients serve."""
+        if isinstance(forcefield, Connection):
+            self.connection = forcefield.at(f"{self.folder}/")
+            forcefield = self.connection.forcefield()
+        (self.folder / "input.xml").write_text(simulation.xml(forcefield))
+        write_start(self.folder, hydrogens() if atoms is None else atoms)
+        return self
+
+    def serve(self, source: str = "input.xml") -> Process:
+        """Start i-PI."""
+        return self.command("i-pi", "-S", f"{self.folder}/", source)
+
+    def client(self, evaluator: str = "harmonic", *options: str, name: str = "client") -> Process:
+        """Start our client with one of the evaluators of this folder."""
+        command = client_command(evaluator, *self.connection.arguments(), *options)
+        return self._start(name, command)
+
+    def command(self, name: str, *arguments: str) -> Process:
+        """Start an installed command in the folder."""
+        return self._start(name, [program(name), *arguments])
+
+    def _start(self, name: str, command: list[str]) -> Process:
+        child = self._processes.start(name, command, self.folder)
+        self.children.append(child)
+        return child
+
+    def start(self) -> Run:
+        """Start the server, and a client if one is to connect."""
+        self.serve()
+        if "<ffsocket" in (self.folder / "input.xml").read_text():
+            self.client()
+        return self
+
+    def finish(self) -> Run:
+        """Wait for the end of a run in which nothing goes wrong."""
+        for child in self.children:
+            assert child.wait() == 0, child.text()
+        assert "I-PI reports success" in self.children[0].text()
+        return self
+
+    def table(self) -> Table:
+        """Return the columns of the properties written so far; the last row may be incomplete."""
+        return read_table(self.folder / "simulation.out")
+
+    def outputs(self) -> dict[str, str]:
+        """Return all that i-PI wrote about the system, as printed, by file name."""
+        return {path.name: path.read_text() for path in sorted(self.folder.glob("simulation.*"))}
+
+
+@pytest.fixture
+def new_run(tmp_path: Path, processes: Processes) -> Callable[..., Run]:
+    """Make the folder of a run; ``name`` tells the runs of one test apart."""
+
+    def make(name: str = "run") -> Run:
+        (tmp_path / name).mkdir()
+        return Run(processes, tmp_path / name)
+
+    return make
+
+
+def read_table(path: Path) -> Table:
+    """Read properties as i-PI wrote them."""
+    from ipi import read_output
+
+    values, _ = read_output(str(path))
+    return {name: np.atleast_1d(column) for name, column in values.items()}
