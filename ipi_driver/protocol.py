@@ -63,12 +63,12 @@ class Request:
     h
         (n, 3, 3) bohr, lattice vectors as columns.
     inverse_h
-        (n, 3, 3) what the server says the inverse of ``h`` is.
+        (n, 3, 3) what the server says the inverse of ``h`` is; None if it has not said.
     """
 
     positions: FloatArray
     h: FloatArray
-    inverse_h: FloatArray
+    inverse_h: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
