@@ -1,0 +1,1 @@
+"""What i-PI runs tell: quantum kinetic energies, the size of ring polymers, pair distributions, drift, convergence."""
