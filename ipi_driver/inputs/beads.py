@@ -12,6 +12,7 @@ Source: K. S. Schweizer et al., J. Chem. Phys. 75, 1347 (1981), doi:10.1063/1.44
 from __future__ import annotations
 
 import numpy as np
+from ase import Atoms
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from nequip_openmm.data.frame import Frame
@@ -74,7 +75,7 @@ def highest_wavenumber(potential: Potential, frame: Frame) -> float:
     def apply(vector: np.ndarray) -> np.ndarray:
         direction = vector.reshape(-1, 3) / root_mass
         scale = _STEP / np.linalg.norm(direction, axis=1).max()
-        shifted = [
+        shifted: list[Frame | Atoms] = [
             Frame.create(
                 frame.numbers, frame.positions + sign * scale * direction, frame.cell, frame.pbc
             )

@@ -19,13 +19,15 @@ FLOAT_FORMAT = "%.16e"
 """All digits, so that a restarted run goes on from exactly the state that was saved."""
 
 
-def input_xml(spec: PimdSpec, start: Start, address: Address, pes: Path | None = None) -> str:
+def input_xml(
+    spec: PimdSpec, start: Start, address: Address | None, pes: Path | None = None
+) -> str:
     """Return the text of ``input.xml`` for a run folder that holds ``start.xyz``, ``template.xyz`` and the model.
 
     Parameters
     ----------
     address
-        Where i-PI shall listen.
+        Where i-PI shall listen; None with ``ffdirect``.
     pes
         The PES file, for ``ffdirect``.
 
@@ -85,7 +87,7 @@ def _system(spec: PimdSpec, start: Start, temperature: str, **attributes: str) -
 def _initialize(spec: PimdSpec, temperature: str) -> Element:
     result = element("initialize", nbeads=spec.n_beads)
     if spec.start is not None:  # beads and velocities, as they were
-        result.append(element("file", spec.start, mode="chk"))
+        result.append(element("file", str(spec.start), mode="chk"))
         return result
     result.append(element("file", START, mode="xyz", units="angstrom"))
     if spec.is_dynamics:

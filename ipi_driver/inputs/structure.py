@@ -84,7 +84,7 @@ def read_start(path: Path, index: int = 0) -> Start:
     extent = np.ptp(frame.positions, axis=0).max() + 2 * _VACUUM
     cell = _filled(frame, extent)
     lower, rotation = _triangular(cell)
-    own_cell = np.where(frame.pbc[:, None] | frame.cell.any(axis=1)[:, None], lower, 0.0)
+    own_cell = np.where(_has_vector(frame)[:, None], lower, 0.0)
     turned = Frame.create(frame.numbers, frame.positions @ rotation, own_cell, frame.pbc)
     return Start(turned, lower)
 
@@ -121,9 +121,13 @@ def _filled(frame: Frame, extent: float) -> FloatArray:
     """Return the cell with vectors that are long enough where the structure does not repeat."""
     if not frame.pbc.any():
         return np.eye(3) * extent
-    missing = ~frame.cell.any(axis=1)
     cell = np.asarray(complete_cell(frame.cell), dtype=float)
-    return np.where(missing[:, None], cell * extent, cell)
+    return np.where(_has_vector(frame)[:, None], cell, cell * extent)
+
+
+def _has_vector(frame: Frame) -> NDArray[np.bool_]:
+    """Return (3,) which lattice vectors the structure has."""
+    return np.asarray(np.abs(frame.cell).max(axis=1) > 0)
 
 
 def _triangular(cell: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -87,12 +87,16 @@ def latency(spec: PimdSpec, n_atoms: int) -> float:
     return 1e-4 if size < _SMALL else 1e-3 if size < _MEDIUM else 1e-2
 
 
-def forcefield(spec: PimdSpec, n_atoms: int, address: Address, pes: Path | None = None) -> Element:
+def forcefield(
+    spec: PimdSpec, n_atoms: int, address: Address | None, pes: Path | None = None
+) -> Element:
     """Return ``<ffsocket>`` or, in process, ``<ffdirect>`` with the file ``pes``."""
     if spec.ffdirect:
         if pes is None:
             raise ConfigError("ffdirect: needs the path of the PES file")
         return _direct(spec, pes)
+    if address is None:
+        raise ConfigError("drivers need an address on which i-PI listens")
     result = element("ffsocket", name=FORCEFIELD, mode=spec.socket, pbc=False)
     result.append(element("address", address.name))
     if address.port is not None:
@@ -120,7 +124,7 @@ def _direct(spec: PimdSpec, pes: Path) -> Element:
     pairs = ", ".join(f"{name}: {value}" for name, value in parameters(spec).items())
     result = element("ffdirect", name=FORCEFIELD, pbc=False, threaded=is_threaded)
     result.append(element("pes", "custom"))
-    result.append(element("pes_path", pes))
+    result.append(element("pes_path", str(pes)))
     result.append(element("parameters", f"{{ {pairs} }}"))
     result.append(element("batch_size", batch_size(spec)))
     return result

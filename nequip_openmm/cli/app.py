@@ -1,13 +1,17 @@
 """The ``nequip-openmm`` command: finds the sub-command's file, runs it, turns errors into one line and an exit code.
 
 Exit codes: 0 done; 2 input that cannot be used (`UserError`) or a full disk; 3 a run that could not go on (`RunFailed`); 130 interrupted.
-Sub-commands are imported when called, so that ``nequip-openmm --help`` does not wait for torch.
+Sub-commands are imported when called, so that ``nequip-openmm --help`` does not wait for torch. Other packages add commands
+by an entry point of the group ``nequip_openmm.commands`` whose object is a function as typer wants it; the overview shows
+its docstring, so that its module must import nothing slow.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
 import typer
@@ -16,9 +20,11 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from nequip_openmm._version import __version__
-from nequip_openmm.errors import RunFailed, UserError
+from nequip_openmm.errors import BackendError, RunFailed, UserError
 
 __all__ = ["main"]
+
+PLUGINS = "nequip_openmm.commands"
 
 COMMANDS = {
     "info": "Say what a data set holds and what is wrong with it.",
@@ -31,24 +37,52 @@ COMMANDS = {
 
 
 class _LazyGroup(TyperGroup):
-    """Imports ``nequip_openmm.cli.<name>`` (``import_`` for ``import``) when ``<name>`` is asked for.
+    """Imports ``nequip_openmm.cli.<name>`` (``import_`` for ``import``), or a plug-in, when ``<name>`` is asked for.
 
     The module holds one function named as the file that typer turns into the command.
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *sorted(_plugins())]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
+        plugin = None if cmd_name in COMMANDS else _plugins().get(cmd_name)
+        if plugin is None and cmd_name not in COMMANDS:
             return None
         if "--help" in sys.argv[1:2]:  # the overview needs the one-line texts only
-            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
-        name = "import_" if cmd_name == "import" else cmd_name
-        function = getattr(importlib.import_module(f"nequip_openmm.cli.{name}"), name)
+            return TyperCommand(cmd_name, help=_overview(cmd_name, plugin))
+        function = _builtin(cmd_name) if plugin is None else _loaded(plugin)
         app = typer.Typer(add_completion=False)
         app.command(name=cmd_name, help=function.__doc__)(function)
         return get_command(app)
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=PLUGINS)}
+
+
+def _builtin(command: str) -> Callable[..., None]:
+    name = "import_" if command == "import" else command
+    return getattr(importlib.import_module(f"nequip_openmm.cli.{name}"), name)
+
+
+def _loaded(plugin: EntryPoint) -> Callable[..., None]:
+    """Return the function of a plug-in; raises `BackendError` if it cannot be imported."""
+    try:
+        return plugin.load()
+    except (ImportError, AttributeError) as error:
+        raise BackendError(
+            f"command {plugin.name!r}, which {plugin.value} should hold, cannot be loaded: {error}"
+        ) from error
+
+
+def _overview(command: str, plugin: EntryPoint | None) -> str:
+    if plugin is None:
+        return COMMANDS[command]
+    try:
+        return _loaded(plugin).__doc__ or ""
+    except BackendError as error:  # one broken plug-in must not hide the other commands
+        return str(error)
 
 
 app = typer.Typer(

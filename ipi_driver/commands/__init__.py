@@ -1,0 +1,1 @@
+"""Sub-commands that this package adds to ``nequip-openmm``; their modules import nothing slow."""

@@ -1,0 +1,159 @@
+"""``nequip-openmm pimd``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from nequip_openmm.cli.arguments import split_arguments
+from nequip_openmm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ipi_driver.runner import PimdResult
+
+    Run = Callable[..., PimdResult]
+
+__all__ = ["pimd"]
+
+
+def pimd(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SPEC.yaml] [KEY=VALUE]...",
+            help="YAML file, then single settings such as trajectory=centroid (all: docs/ipi.md).",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Model file.", show_default=False)] = None,
+    structure: Annotated[
+        Path | None, typer.Option(help="Start: any file that ASE reads.", show_default=False)
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="pimd|trpmd|rpmd|classical|npt|piglet|remd|minimise",
+            help="What to run.",
+            show_default="pimd",
+        ),
+    ] = None,
+    beads: Annotated[
+        int | None, typer.Option(help="Number of beads.", show_default="32; 1 if classical")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="In K.", show_default="300")] = None,
+    pressure: Annotated[
+        float | None, typer.Option(help="In bar, for npt.", show_default="1")
+    ] = None,
+    timestep: Annotated[float | None, typer.Option(help="In fs.", show_default="0.25")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Number of time steps.", show_default=False)
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Driver processes that share the beads.", show_default="1"),
+    ] = None,
+    ffdirect: Annotated[
+        bool | None,
+        typer.Option(
+            "--ffdirect", help="Evaluate the model in i-PI's own process.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the random numbers.", show_default="1")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder to make.", show_default="runs/pimd-DATE-TIME")
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Run folder to go on in; only steps may change.", show_default=False),
+    ] = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FD|PATH",
+            help="Write events there too, and take commands (stop, checkpoint) on standard input, whose end stops the run.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run path-integral molecular dynamics in i-PI."""
+    from nequip_openmm.runs import Commands
+
+    options = {
+        "model": model,
+        "structure": structure,
+        "mode": mode,
+        "beads": beads,
+        "temperature": temperature,
+        "pressure": pressure,
+        "timestep": timestep,
+        "steps": steps,
+        "processes": processes,
+        "ffdirect": ffdirect,
+        "seed": seed,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    if resume is not None:
+        run = _resumed(resume, settings or [], given, output)
+    else:
+        run = _new(settings or [], given, output)
+    commands = Commands() if events is not None else None
+    result = run(events=events, commands=commands, console=console)
+    _print_result(console, result)
+    if result.signal is not None:
+        raise typer.Exit(128 + result.signal)
+
+
+def _new(arguments: list[str], options: dict[str, Any], output: Path | None) -> Run:
+    """Return a run from settings, ready to be started."""
+    from ipi_driver.inputs import PimdSpec
+    from ipi_driver.runner import run_pimd
+    from nequip_openmm.settings import apply_overrides, load_yaml, validate
+
+    file, overrides = split_arguments(arguments)
+    data = {} if file is None else load_yaml(file)
+    data.pop("kind", None)  # in the spec.yaml of a run folder
+    data = apply_overrides(data | options, overrides)
+    spec = validate(PimdSpec, data, "pimd" if file is None else str(file))
+    folder = output or Path("runs") / f"pimd-{datetime.now():%Y%m%d-%H%M%S}"
+    return partial(run_pimd, spec, folder)
+
+
+def _resumed(
+    folder: Path, arguments: list[str], options: dict[str, Any], output: Path | None
+) -> Run:
+    """Return the run in a folder, ready to go on."""
+    from ipi_driver.inputs import PimdSpec
+    from ipi_driver.runner import resume_pimd
+    from ipi_driver.runner.files import KIND, read_spec
+    from nequip_openmm.runs import RunFolder
+    from nequip_openmm.settings import apply_overrides, validate
+
+    file, overrides = split_arguments(arguments)
+    changes = apply_overrides(options, overrides)
+    others = [str(file)] if file else [f"--{name}" for name in changes if name != "steps"]
+    others += ["--output"] if output else []
+    if others:
+        raise ConfigError(
+            f"{others[0]}: --resume goes on with the settings of its run folder; only steps may change"
+        )
+    before = read_spec(RunFolder.open(folder, KIND))
+    spec = validate(PimdSpec, before.model_dump() | changes, "pimd")
+    return partial(resume_pimd, folder, steps=spec.steps)
+
+
+def _print_result(console: Console, result: PimdResult) -> None:
+    console.print(f"{result.reason} at step {result.step} after {result.wall_time_s:.1f} s")
+    console.print(f"results: {result.folder}", markup=False)
+    if result.reason == "stopped":
+        console.print(f"go on with: nequip-openmm pimd --resume {result.folder}", markup=False)
+    else:
+        console.print(f"analyse with: nequip-openmm pimd-report {result.folder}", markup=False)

@@ -1,0 +1,169 @@
+"""The driver processes of a run: started, watched, started again when they died."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipi_driver.inputs.spec import PimdSpec
+from ipi_driver.inputs.structure import TEMPLATE
+from ipi_driver.inputs.transport import MODEL, Address
+from ipi_driver.runner.child import Child
+from nequip_openmm.errors import RunFailed
+from nequip_openmm.runs import RunFolder
+
+__all__ = ["Drivers"]
+
+RETRY_S = 120.0  # for i-PI to open its socket
+_USER_ERROR, _FAILED = 2, 3  # exit codes after which another try would end the same way
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
+_GRACE_S = 10.0  # for the evaluation in flight
+_THREADS = "OMP_NUM_THREADS"
+
+Warn = Callable[[str, str], None]
+
+
+@dataclass
+class _Slot:
+    """One of the processes that there should be."""
+
+    number: int
+    child: Child | None = None
+    restart_at: float = 0.0
+    deaths: int = 0
+
+
+class Drivers:
+    """All driver processes of one run.
+
+    Parameters
+    ----------
+    spec, folder, address
+        What they compute, where they write, and where i-PI listens.
+    warn
+        Is told (code, message) of every death.
+    """
+
+    def __init__(self, spec: PimdSpec, folder: RunFolder, address: Address, warn: Warn) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._address = address
+        self._warn = warn
+        self._slots = [_Slot(number + 1) for number in range(spec.processes)]
+        self._deaths = 0
+
+    @property
+    def pids(self) -> list[int]:
+        """Process numbers of those that run."""
+        return [slot.child.pid for slot in self._slots if slot.child is not None]
+
+    def start(self) -> None:
+        """Start all."""
+        for slot in self._slots:
+            self._start(slot)
+
+    def watch(self) -> None:
+        """Look at every process; start those again that died, after a while.
+
+        Raises
+        ------
+        RunFailed
+            If one ended for a reason that would end the next one too, or too many died.
+        """
+        for slot in self._slots:
+            if slot.child is None:
+                if time.monotonic() >= slot.restart_at:
+                    self._start(slot)
+            elif (code := slot.child.exit_code()) is not None:
+                self._bury(slot, slot.child, code)
+
+    def end(self, *, is_urgent: bool = False) -> None:
+        """Wait for all to end, which i-PI has told them to; ask, then kill those that do not."""
+        children = [slot.child for slot in self._slots if slot.child is not None]
+        for child in children:
+            child.ask_to_end()
+        deadline = time.monotonic() + (1.0 if is_urgent else _GRACE_S)
+        for child in children:
+            child.end(max(0.0, deadline - time.monotonic()))
+            child.close()
+        for slot in self._slots:
+            slot.child = None
+
+    def failure(self) -> RunFailed | None:
+        """Return why a driver gave up, if one did."""
+        for slot in self._slots:
+            if slot.child is not None and slot.child.exit_code() in (_USER_ERROR, _FAILED):
+                return self._explained(slot, slot.child)
+        return None
+
+    # --- one process ------------------------------------------------------------------------------------------------
+
+    def _start(self, slot: _Slot) -> None:
+        self._error_file(slot).unlink(missing_ok=True)
+        log = self._folder / f"driver-{slot.number}.log"
+        module = "ipi_driver.runner.client"
+        slot.child = Child(module, self._folder.path, self._options(slot), log, self._threads())
+
+    def _options(self, slot: _Slot) -> list[str]:
+        spec, address = self._spec, self._address
+        options = ["--model", MODEL, "--template", TEMPLATE, "--retry", f"{RETRY_S:g}"]
+        options += ["--error-file", self._error_file(slot).name]
+        if address.port is None:
+            options += ["--unix", "--address", address.name]
+        else:
+            host = "localhost" if address.name == "0.0.0.0" else address.name
+            options += ["--host", host, "--port", str(address.port)]
+        options += ["--device", spec.device] if spec.device is not None else []
+        return options + (["--dtype", spec.dtype] if spec.dtype != "auto" else [])
+
+    def _threads(self) -> dict[str, str]:
+        """Share the processors among several drivers, unless the user has said how."""
+        if len(self._slots) == 1 or _THREADS in os.environ:
+            return {}
+        return {_THREADS: str(max(1, (os.cpu_count() or 1) // len(self._slots)))}
+
+    def _bury(self, slot: _Slot, child: Child, code: int) -> None:
+        if code in (_USER_ERROR, _FAILED):
+            raise self._explained(slot, child)
+        child.close()
+        slot.child = None
+        slot.deaths += 1
+        self._deaths += 1
+        if self._deaths > self._spec.max_restarts:
+            raise RunFailed(
+                f"drivers died {self._deaths} times, the last one {_how(code)}; {_end_of(child)}",
+                code="driver-died",
+                hint=f"See {child.log.name} in the run folder; then go on with --resume.",
+            )
+        delay = min(_FIRST_DELAY_S * 2 ** (slot.deaths - 1), _LONGEST_DELAY_S)
+        slot.restart_at = time.monotonic() + delay
+        self._warn(
+            "driver-died",
+            f"driver {slot.number} (process {child.pid}) {_how(code)}; another one starts in {delay:g} s",
+        )
+
+    def _explained(self, slot: _Slot, child: Child) -> RunFailed:
+        """Return what the driver said about its failure."""
+        try:
+            told = json.loads(self._error_file(slot).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            text = f"driver {slot.number} gave up; {_end_of(child)}"
+            return RunFailed(text, code="driver-failed", hint=f"See {child.log.name}.")
+        text = " ".join(filter(None, (told.get("title"), told.get("detail"))))
+        return RunFailed(text, code=told.get("code", "driver-failed"), hint=told.get("hint", ""))
+
+    def _error_file(self, slot: _Slot) -> Path:
+        return self._folder / f"driver-{slot.number}_error.json"
+
+
+def _how(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _end_of(child: Child) -> str:
+    lines = child.last_words().strip().splitlines()
+    return f"its last words: {lines[-1].strip()}" if lines else "it said nothing"

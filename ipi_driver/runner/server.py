@@ -1,0 +1,99 @@
+"""i-PI as a child process of the runner.
+
+Does what the ``i-pi`` command does, and in addition: ends when the runner is gone, says why it failed, ends when a thread of
+i-PI died (i-PI alone would wait for ever), and writes a checkpoint when ordered to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ipi.engine.simulation import Simulation
+from ipi.utils.softexit import softexit
+
+from ipi_driver.runner.link import ORDERED, Link
+from nequip_openmm.runs import atomic_write
+
+__all__ = ["main"]
+
+
+class _Server:
+    def __init__(self, descriptor: int) -> None:
+        self.simulation: Simulation | None = None
+        self.link = Link(descriptor, self._obey)
+        threading.excepthook = self._thread_died
+
+    def run(self, path: str) -> None:
+        """Run a simulation; does not return."""
+        try:
+            with open(path, encoding="utf-8") as file:
+                simulation = Simulation.load_from_xml(file, request_banner=True)
+            softexit.hard_exit = True
+            self.simulation = simulation
+            simulation.run()
+            softexit.trigger(status=simulation.exit_status, message=simulation.exit_message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the runner shall know
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Report, save what was consistent last, and end: a process that raised leaves its socket otherwise."""
+        self._report(error)
+        traceback.print_exc()
+        try:
+            softexit.cleanup("restartable", " @runner: the simulation failed.")
+        except Exception:  # noqa: BLE001 - a full disk, most likely, which has been reported
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+    def _thread_died(self, event: threading.ExceptHookArgs) -> None:
+        if isinstance(event.exc_value, Exception):
+            self._report(event.exc_value)
+            traceback.print_exception(event.exc_value)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _report(self, error: Exception) -> None:
+        self.link.report(
+            "failure",
+            type=type(error).__name__,
+            message=" ".join(str(error).split()),
+            errno=getattr(error, "errno", None),
+            filename=getattr(error, "filename", None),
+            code=getattr(error, "code", None),
+            hint=getattr(error, "hint", ""),
+        )
+
+    # --- orders -----------------------------------------------------------------------------------------------------
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        if order.get("cmd") == "checkpoint" and self.simulation is not None:
+            try:
+                self._checkpoint(self.simulation)
+            except OSError as error:
+                self._report(error)
+
+    def _checkpoint(self, simulation: Simulation) -> None:
+        """Write the state after the last whole step, which i-PI keeps for a soft exit."""
+        with softexit.lock:  # held by i-PI while it replaces that state
+            step = int(simulation.chk.status.step.fetch())
+            text = simulation.chk.status.write(name="simulation")
+        with atomic_write(Path(ORDERED)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        self.link.report("checkpoint", path=ORDERED, step=step)
+
+
+def main() -> None:
+    """Run ``server.py DESCRIPTOR FOLDER INPUT``."""
+    descriptor, folder, path = sys.argv[1:]
+    os.chdir(folder)
+    _Server(int(descriptor)).run(path)
+
+
+if __name__ == "__main__":
+    main()

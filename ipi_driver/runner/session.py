@@ -1,0 +1,259 @@
+"""One process's share of a run: starts i-PI and the drivers, watches them, and leaves neither process nor socket behind."""
+
+from __future__ import annotations
+
+import errno
+import time
+from contextlib import suppress
+from typing import Any
+
+from rich.console import Console
+
+from ipi_driver.inputs.spec import PimdSpec
+from ipi_driver.inputs.transport import Address
+from ipi_driver.runner import files
+from ipi_driver.runner.child import Child
+from ipi_driver.runner.drivers import Drivers
+from ipi_driver.runner.guard import check_row
+from ipi_driver.runner.resume import saved_step
+from ipi_driver.runner.sockets import remove_stale
+from ipi_driver.runner.tail import FrameTail, PropertyTail
+from ipi_driver.runner.telling import Row, Teller, logger
+from nequip_openmm.errors import RunFailed, UserError
+from nequip_openmm.runs import Commands, EventStream, RunFolder
+from nequip_openmm.runs.failures import write_failure
+from nequip_openmm.runs.progress import ProgressBar
+from nequip_openmm.runs.signals import StopSignals
+
+__all__ = ["Session"]
+
+_LOOK_S = 0.1  # orders, signals, processes and files are looked at so often
+_END_S = 60.0  # for i-PI to end in order
+_KEPT_CHECKPOINTS = 2
+_IMPOSSIBLE = {
+    "pause": "i-PI cannot pause; stop the run and go on with --resume",
+    "resume": "i-PI cannot pause, so there is nothing to resume",
+    "set": "i-PI cannot change settings of a running simulation; stop the run and start another from its RESTART",
+}
+
+
+class Session:
+    """Runs i-PI with its drivers to the end.
+
+    Parameters
+    ----------
+    spec, folder
+        What to run and where; the inputs are written already.
+    address
+        Where i-PI listens; None for a model in i-PI's own process.
+    n_atoms
+        Atoms, for the trajectory.
+    done
+        Steps of earlier sessions.
+    events, commands, signals, console
+        Where to tell what happens, orders from outside, whether the process was asked to end, where to show progress.
+    """
+
+    def __init__(
+        self,
+        spec: PimdSpec,
+        folder: RunFolder,
+        address: Address | None,
+        n_atoms: int,
+        done: int,
+        events: EventStream,
+        commands: Commands | None,
+        signals: StopSignals,
+        console: Console | None,
+    ) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._address = address
+        self._events = events
+        self._commands = commands
+        self._signals = signals
+        self._console = console
+        self._teller = Teller(spec, events, console)
+        self._properties = [PropertyTail(path) for path in files.property_files(folder, spec)]
+        self._frames = FrameTail(files.trajectory_to_watch(folder, spec), n_atoms)
+        self._checkpoints = set(files.checkpoints(folder))
+        self._is_stopping = False
+        self.step = done
+        self.last: Row | None = None
+
+    def run(self, input_file: str) -> str:
+        """Run to the end; return ``"finished"`` or ``"stopped"``.
+
+        Raises
+        ------
+        RunFailed
+            If i-PI or the drivers failed, or the simulation blew up.
+        """
+        self._skip_what_was_told()
+        self._free_address()
+        server = Child(
+            "ipi_driver.runner.server",
+            self._folder.path,
+            [input_file],
+            self._folder / files.IPI_LOG,
+        )
+        drivers = None
+        try:
+            if self._address is not None:
+                drivers = Drivers(self._spec, self._folder, self._address, self._teller.warn)
+                drivers.start()
+            self._events.status(
+                "starting", server=server.pid, drivers=drivers.pids if drivers else []
+            )
+            return self._watch(server, drivers)
+        except KeyboardInterrupt:
+            self._end(server, drivers, is_urgent=True)
+            raise
+        finally:
+            self._end(server, drivers)
+
+    # --- watching ---------------------------------------------------------------------------------------------------
+
+    def _watch(self, server: Child, drivers: Drivers | None) -> str:
+        failure: dict[str, Any] | None = None
+        with ProgressBar(self._console, self._spec.steps, self.step) as bar:
+            while server.exit_code() is None:
+                time.sleep(_LOOK_S)
+                failure = self._hear(server) or failure
+                self._read_outputs(bar)
+                self._obey(server)
+                if drivers is not None and not self._is_stopping:
+                    drivers.watch()
+            failure = self._hear(server) or failure
+            self._read_outputs(bar)
+        return self._judge(server, drivers, failure)
+
+    def _hear(self, server: Child) -> dict[str, Any] | None:
+        """Pass reports of i-PI's process on; return the failure among them."""
+        failure = None
+        for report in server.reports():
+            if report["kind"] == "checkpoint":
+                self._events.checkpoint(report["path"], step=report["step"])
+            else:
+                failure = report
+        return failure
+
+    def _read_outputs(self, bar: ProgressBar) -> None:
+        has_new = False
+        for replica, tail in enumerate(self._properties):
+            for row in tail.rows():
+                has_new = True
+                if self.last is None:
+                    self._events.status("running")
+                self.last = row if replica == 0 or self.last is None else self.last
+                self.step = int(self.last["step"])
+                check_row(row, self._spec)
+                self._teller.sample(row, replica)
+        if self._frames.update():
+            self._teller.frame(self._frames)
+        self._note_checkpoints()
+        if has_new:
+            self._teller.progress(self.step, self.last, bar)
+
+    def _note_checkpoints(self) -> None:
+        """Tell of new checkpoints and keep the last ones; a file that is being written is looked at again."""
+        present = files.checkpoints(self._folder)
+        for path in present:
+            if path not in self._checkpoints and (step := saved_step(path)) is not None:
+                self._checkpoints.add(path)
+                self._events.checkpoint(path.name, step=step)
+        whole = [path for path in present if path in self._checkpoints]
+        for path in whole[:-_KEPT_CHECKPOINTS]:
+            path.unlink(missing_ok=True)
+
+    # --- orders -----------------------------------------------------------------------------------------------------
+
+    def _obey(self, server: Child) -> None:
+        if self._signals.received is not None:
+            self._stop(server)
+        if self._commands is None:
+            return
+        while (unknown := self._commands.poll_unknown()) is not None:
+            self._teller.warn("unknown-command", f"not a command: {unknown[:200]}")
+        while (command := self._commands.poll()) is not None:
+            if command.name == "stop":
+                self._stop(server)
+            elif command.name == "checkpoint":
+                server.order("checkpoint")
+            else:
+                self._teller.warn("bad-command", f"{command.name}: {_IMPOSSIBLE[command.name]}")
+
+    def _stop(self, server: Child) -> None:
+        """Ask i-PI to end; it saves the last whole step as RESTART and dismisses the drivers."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._deadline = time.monotonic() + _END_S
+            self._events.status("stopping", step=self.step)
+            server.ask_to_end()
+        elif time.monotonic() > self._deadline:
+            server.end(0.0)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _judge(self, server: Child, drivers: Drivers | None, failure: dict[str, Any] | None) -> str:
+        """Return how it ended; i-PI's exit code says little, the last saved step says it."""
+        if failure is not None:
+            raise self._explained(failure)
+        if drivers is not None and (told := drivers.failure()) is not None:
+            raise told
+        done = saved_step(self._folder / files.RESTART)
+        if done is not None:
+            self.step = done
+        if self._has_finished(server):
+            return "finished"
+        if self._is_stopping and done is not None:
+            return "stopped"
+        raise self._ended_early(server)
+
+    def _has_finished(self, server: Child) -> bool:
+        if self.step >= self._spec.steps:
+            return True
+        return not self._spec.is_dynamics and "reports success" in server.last_words()
+
+    def _explained(self, failure: dict[str, Any]) -> RunFailed | UserError:
+        """Return what an exception in i-PI's process means."""
+        message = failure["message"] or failure["type"]
+        if failure["errno"] in (errno.ENOSPC, errno.EDQUOT):
+            return write_failure(OSError(failure["errno"], message, failure["filename"]))
+        if failure["type"] in ("RunFailed", "BadResult"):
+            return RunFailed(message, code=failure["code"] or "failed", hint=failure["hint"])
+        return RunFailed(
+            f"i-PI stopped at step {self.step}: {failure['type']}: {message}",
+            code="ipi",
+            hint=f"See {files.IPI_LOG} in the run folder.",
+        )
+
+    def _ended_early(self, server: Child) -> RunFailed:
+        code = server.exit_code()
+        how = f"was killed by signal {-code}" if code is not None and code < 0 else "ended"
+        return RunFailed(
+            f"i-PI {how} at step {self.step} of {self._spec.steps}",
+            code="ipi-died",
+            hint=f"See {files.IPI_LOG} in the run folder; go on with --resume.",
+        )
+
+    def _end(self, server: Child, drivers: Drivers | None, *, is_urgent: bool = False) -> None:
+        """End every process; remove the socket of one that was killed."""
+        server.ask_to_end()
+        server.end(2.0 if is_urgent else _END_S)
+        server.close()
+        if drivers is not None:
+            drivers.end(is_urgent=is_urgent)
+        with suppress(UserError):
+            self._free_address()
+
+    def _free_address(self) -> None:
+        path = self._address.path if self._address is not None else None
+        if path is not None and remove_stale(path):
+            logger.info("removed the socket %s, on which nobody listened", path)
+
+    def _skip_what_was_told(self) -> None:
+        """Read what earlier sessions have written, without telling it again."""
+        for tail in self._properties:
+            tail.rows()
+        self._frames.update()

@@ -1,0 +1,95 @@
+"""What a running i-PI simulation says: the same events as one in OpenMM, from i-PI's output files."""
+
+from __future__ import annotations
+
+import logging
+
+from rich.console import Console
+
+from ipi_driver.inputs.spec import PimdSpec
+from ipi_driver.runner.tail import FrameTail
+from nequip_openmm.runs import EventStream
+from nequip_openmm.runs.progress import Pace, ProgressBar, Throttle
+from nequip_openmm.units import MPA_TO_BAR
+
+__all__ = ["Row", "Teller", "logger"]
+
+logger = logging.getLogger(
+    "nequip_openmm.pimd"
+)  # a child of the logger that a run folder's log listens to
+Row = dict[str, float]
+
+
+class Teller:
+    """Writes to the event stream, and to the console what a person should see.
+
+    Files get every sample and frame; the stream at most 50 samples and 10 frames a second.
+
+    Parameters
+    ----------
+    spec
+        Number and length of the steps.
+    events
+        The stream.
+    console
+        Where to show progress and warnings, or None.
+    """
+
+    def __init__(self, spec: PimdSpec, events: EventStream, console: Console | None) -> None:
+        self._spec = spec
+        self._events = events
+        self._console = console
+        self._pace = Pace(spec.steps, spec.timestep)
+        self._sample_is_due, self._frame_is_due = Throttle(0.02), Throttle(0.1)
+        self._progress_is_due = Throttle(0.5)
+
+    def sample(self, row: Row, replica: int) -> None:
+        """Tell a row of properties; energies in eV, of the physical system and not of the ring polymer."""
+        if not self._sample_is_due():
+            return
+        kinetic = row.get("kinetic_cv", row.get("kinetic_md"))
+        potential = row.get("potential")
+        pressure = row.get("pressure_cv", row.get("pressure_md"))
+        values = {
+            "t_ps": row.get("time"),
+            "epot": potential,
+            "ekin": kinetic,
+            "etot": None if kinetic is None or potential is None else kinetic + potential,
+            "temp": row.get("temperature"),
+            "temp_target": self._target(replica),
+            "volume": row.get("volume"),
+            "density": row.get("density"),
+            "pressure": None if pressure is None else pressure * MPA_TO_BAR,
+            "ekin_td": row.get("kinetic_td"),
+            "conserved": row.get("conserved"),
+            "r_gyration": row.get("r_gyration"),
+        }
+        extra = {"replica": replica} if self._spec.mode == "remd" else {}
+        self._events.emit("sample", step=int(row["step"]), **values, **extra)
+
+    def frame(self, tail: FrameTail) -> None:
+        """Tell that a frame has been written, and where it ends."""
+        if self._frame_is_due():
+            self._events.emit(
+                "frame", step=tail.step, path=tail.path.name, bytes=tail.bytes, frames=tail.frames
+            )
+
+    def progress(self, step: int, last: Row | None, bar: ProgressBar) -> None:
+        """Tell how far the run is and how fast."""
+        if not self._progress_is_due() and step < self._spec.steps:
+            return
+        speed = self._pace.observe(step)
+        bar.update(step, speed, (last or {}).get("temperature"))
+        self._events.progress(step, self._spec.steps, speed.eta_s, ns_per_day=speed.ns_per_day)
+
+    def warn(self, code: str, message: str) -> None:
+        """Tell what a person should know and the run can bear."""
+        logger.warning(message)
+        self._events.warning(code, message)
+        if self._console is not None:
+            self._console.print(f"warning: {message}", style="yellow", markup=False)
+
+    def _target(self, replica: int) -> float | None:
+        if not self._spec.has_thermostat:
+            return None
+        return (self._spec.temperatures or (self._spec.temperature,))[replica]
