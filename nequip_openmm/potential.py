@@ -6,21 +6,25 @@ eV/Å³, tension positive; lattice vectors are rows.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, cast, overload
+from typing import Any, TypeAlias, cast, overload
 
 import ase
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike, NDArray
 
-from nequip_openmm.data.batch import Batch, collate
+from nequip_openmm.data.batch import Batch, collate, species_to_types
 from nequip_openmm.data.frame import Frame, as_frame
-from nequip_openmm.data.soundness import MIN_DISTANCE
-from nequip_openmm.errors import BackendError, DataError, RunFailed, StructureError
-from nequip_openmm.model.derivatives import Prediction, energy_and_derivatives
+from nequip_openmm.data.verlet import PairList, VerletLists
+from nequip_openmm.engines import Chosen, EngineName, check_engine_name, choose_engine
+from nequip_openmm.errors import BackendError, DataError, StructureError
+from nequip_openmm.evaluator import Evaluator, refuse_non_finite, refuse_overlap, totals
+from nequip_openmm.model.derivatives import Prediction
 from nequip_openmm.model.file import ModelInfo, read_model
 from nequip_openmm.model.nequip import NequIP
 
@@ -28,12 +32,6 @@ __all__ = ["Evaluation", "Potential", "load"]
 
 Structure: TypeAlias = "Frame | ase.Atoms"
 FloatArray: TypeAlias = "NDArray[np.float64]"
-
-MAX_EDGES = 20_000
-"""Pairs evaluated at once; more structures go into a further batch, which bounds memory.
-
-A pair costs up to about 0.3 MB (l_max 2, both parities, 32 features, 4 layers), most of it for the derivatives.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,30 +63,36 @@ def load(
     path: Path | str,
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
+    engine: EngineName = "auto",
+    threads: int | None = None,
 ) -> Potential:
     """Read a model file.
 
     Parameters
     ----------
     device
-        Such as ``"cpu"`` or ``"cuda"``; None takes a GPU if there is one.
+        Such as ``"cpu"`` or ``"cuda"``; None takes a GPU if there is one, unless ``engine`` is ``"fused"``.
     dtype
         Precision of the network, ``"float32"`` or ``"float64"``; None keeps that of the file.
+    engine, threads
+        See `Potential`.
 
     Raises
     ------
     ModelFileError
         If the file is missing, damaged, foreign or newer than this package.
     BackendError
-        If the device or precision does not exist here.
+        If the device, precision or engine does not exist here.
 
     Examples
     --------
     >>> potential = load("model.safetensors")  # doctest: +SKIP
     >>> potential.evaluate(ase.build.molecule("CH3OH")).energy  # doctest: +SKIP
     """
-    model, info = read_model(path, _device(device), _dtype(dtype))
-    return Potential(model, info)
+    check_engine_name(engine)
+    place = "cpu" if device is None and engine == "fused" else device
+    model, info = read_model(path, _device(place), _dtype(dtype))
+    return Potential(model, info, engine, threads)
 
 
 class Potential:
@@ -100,11 +104,34 @@ class Potential:
         The network.
     info
         What its file says; None describes the model as it is.
+    engine
+        ``"fused"``, the kernels for CPUs; ``"reference"``, the network as PyTorch runs it; or ``"auto"`` for fused on the CPU
+        where it works, else reference. The fused engine takes the weights as they are when it is first used.
+    threads
+        Of the fused engine; None is as many as PyTorch uses, which obeys ``OMP_NUM_THREADS``.
+
+    Raises
+    ------
+    BackendError
+        If ``engine`` is unknown, or is ``"fused"`` and does not work here.
     """
 
-    def __init__(self, model: NequIP, info: ModelInfo | None = None) -> None:
+    def __init__(
+        self,
+        model: NequIP,
+        info: ModelInfo | None = None,
+        engine: EngineName = "auto",
+        threads: int | None = None,
+    ) -> None:
+        check_engine_name(engine)
         self.model = model.eval()
         self.info = info or ModelInfo.of(model)
+        self.threads = threads
+        self._wanted = engine
+        self._chosen: Chosen | None = None
+        self._lock = threading.Lock()
+        if engine == "fused":
+            self._choose()  # says now what stands in its way
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -125,6 +152,52 @@ class Potential:
     def dtype(self) -> torch.dtype:
         """Precision of the network; positions and energies are float64 always."""
         return self.model.dtype
+
+    @property
+    def engine(self) -> str:
+        """``"fused"`` or ``"reference"``: what computes it."""
+        return self._choose().name
+
+    @property
+    def engine_reason(self) -> str:
+        """Why this engine, such as what stands in the way of the fused one."""
+        return self._choose().reason
+
+    @property
+    def max_edges(self) -> int:
+        """Pairs of atoms that should be evaluated at once, at most, which bounds memory."""
+        return self._choose().max_edges
+
+    def evaluator(
+        self, numbers: ArrayLike, pbc: ArrayLike = False, *, skin: float = 0.5
+    ) -> Evaluator:
+        """Return what evaluates structures of the same atoms again and again, such as the steps of a simulation, fast.
+
+        Parameters
+        ----------
+        numbers
+            (N,) atomic numbers.
+        pbc
+            Whether the structures repeat along each lattice vector.
+        skin
+            By how many Å neighbour lists reach beyond the cutoff, so that they last for several steps.
+
+        Raises
+        ------
+        StructureError
+            For no atoms, or an element the model does not know.
+
+        Examples
+        --------
+        >>> evaluator = potential.evaluator(atoms.numbers, atoms.pbc)  # doctest: +SKIP
+        >>> energy, forces, virial, energies = evaluator.evaluate(atoms.positions, atoms.cell)  # doctest: +SKIP
+        """
+        z = np.asarray(numbers, dtype=np.int64).reshape(-1)
+        if len(z) == 0:
+            raise StructureError("the structure has no atoms")
+        types = species_to_types(z, self.species)
+        symbols = [chemical_symbols[number] for number in z]
+        return Evaluator(self._choose(), types, symbols, VerletLists(pbc, self.cutoff, skin))
 
     @overload
     def evaluate(self, structures: Structure, *, stress: bool = True) -> Evaluation: ...
@@ -167,20 +240,43 @@ class Potential:
             raise StructureError("the structure has no atoms")
         unlabelled = frame.with_labels(energy=None, forces=None, stress=None)
         batch = Batch.from_frame(unlabelled, self.species, self.cutoff)
-        _refuse_overlap(batch, frame)
+        refuse_overlap(frame.positions, frame.cell, _pairs(batch), frame.symbols)
         return batch
+
+    def predict(self, batch: Batch) -> Prediction:
+        """Return what the potential says about a batch that is known to be sound, as tensors on the CPU."""
+        positions, cells = batch.positions.cpu().numpy(), batch.cell.cpu().numpy()
+        types, graph = batch.types.cpu().numpy(), batch.graph.cpu().numpy()
+        found = self._choose().engine.evaluate(positions, types, cells, graph, _pairs(batch))
+        energy = totals(found.energies, graph, batch.n_graphs)
+        return Prediction(*map(torch.from_numpy, (energy, *found)))
+
+    def _choose(self) -> Chosen:
+        """Return the engine, made when it is first wanted."""
+        with self._lock:
+            if self._chosen is None:
+                self._chosen = choose_engine(self.model, self._wanted, self.threads)
+            return self._chosen
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what copies and other processes make anew."""
+        return {**self.__dict__, "_chosen": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def _evaluate_all(
         self, structures: Sequence[Structure], stress: bool, named: bool
     ) -> Iterator[Evaluation]:
         waiting: list[Batch] = []
         volumes: list[float] = []
+        most = self.max_edges
         for k, structure in enumerate(structures):
             try:
                 batch, volume = self.batch(structure), _volume(as_frame(structure))
             except (StructureError, DataError) as error:
                 raise type(error)(f"structure {k}: {error}" if named else str(error)) from error
-            if waiting and sum(b.edge_index.shape[1] for b in (*waiting, batch)) > MAX_EDGES:
+            if waiting and sum(b.edge_index.shape[1] for b in (*waiting, batch)) > most:
                 yield from self._evaluate_batch(collate(waiting), volumes, stress)
                 waiting, volumes = [], []
             waiting.append(batch)
@@ -191,15 +287,18 @@ class Potential:
     def _evaluate_batch(
         self, batch: Batch, volumes: Sequence[float], stress: bool
     ) -> Iterator[Evaluation]:
-        prediction = energy_and_derivatives(self.model, batch.to(self.device), virial=stress)
-        _refuse_non_finite(prediction)
+        found = self.predict(batch)
+        energy, all_forces, virials = (
+            _array(part) for part in (found.energy, found.forces, found.virial)
+        )
+        refuse_non_finite(energy, all_forces, virials)
         starts = torch.bincount(batch.graph, minlength=batch.n_graphs).cumsum(0)[:-1].numpy()
-        forces = np.split(_array(prediction.forces), starts)
-        energies = np.split(_array(prediction.atomic_energies), starts)
+        forces = np.split(all_forces, starts)
+        energies = np.split(_array(found.atomic_energies), starts)
         for k, volume in enumerate(volumes):
-            virial = _array(prediction.virial)[k] if stress else None
+            virial = virials[k] if stress else None
             yield Evaluation(
-                energy=float(prediction.energy[k]),
+                energy=float(energy[k]),
                 forces=forces[k],
                 energies=energies[k],
                 virial=virial,
@@ -226,28 +325,10 @@ def _dtype(name: torch.dtype | str | None) -> torch.dtype | None:
     return found
 
 
-def _refuse_overlap(batch: Batch, frame: Frame) -> None:
-    i, j = batch.edge_index
-    vectors = batch.positions[j] - batch.positions[i] + batch.shifts @ batch.cell[0]
-    distances = vectors.norm(dim=1)
-    nearest = int(distances.argmin()) if len(distances) else 0
-    if len(distances) and distances[nearest] < MIN_DISTANCE:
-        a, b = int(i[nearest]), int(j[nearest])
-        raise StructureError(
-            f"atoms {a} ({frame.symbols[a]}) and {b} ({frame.symbols[b]}), counted from 0, are "
-            f"{distances[nearest]:.3g} Å apart, less than {MIN_DISTANCE} Å; remove one, or check units and cell"
-        )
-
-
-def _refuse_non_finite(prediction: Prediction) -> None:
-    parts = (prediction.energy, prediction.forces, prediction.virial)
-    if all(part is None or bool(torch.isfinite(part).all()) for part in parts):
-        return
-    raise RunFailed(
-        "the model gave an energy, force or virial that is not finite",
-        code="non-finite",
-        hint="The structure is probably far from all training data; look for atoms that are too close.",
-    )
+def _pairs(batch: Batch) -> PairList:
+    """Return the pairs of a batch, which are ordered by centre."""
+    edge_index, shifts = batch.edge_index.cpu().numpy(), batch.shifts.cpu().numpy()
+    return PairList.from_edges(edge_index, shifts, len(batch.positions))
 
 
 def _volume(frame: Frame) -> float:
@@ -256,4 +337,4 @@ def _volume(frame: Frame) -> float:
 
 
 def _array(tensor: torch.Tensor | None) -> FloatArray:
-    return cast("FloatArray", cast("torch.Tensor", tensor).cpu().numpy())
+    return cast("FloatArray", cast("torch.Tensor", tensor).numpy())

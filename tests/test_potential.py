@@ -11,8 +11,7 @@ import pytest
 import torch
 
 import nequip_openmm
-from nequip_openmm import Potential
-from nequip_openmm import potential as module
+from nequip_openmm import Potential, engines
 from nequip_openmm.data.frame import Frame
 from nequip_openmm.errors import BackendError, DataError, ModelFileError, RunFailed, StructureError
 from nequip_openmm.model.file import save_model
@@ -62,7 +61,7 @@ def test_batches_agree_with_singles_however_they_are_cut(
     structures = [make() for make in cases.STRUCTURES.values()] * 2
     alone = [potential.evaluate(structure) for structure in structures]
     for limit in (1, 150, 10**9):
-        monkeypatch.setattr(module, "MAX_EDGES", limit)
+        monkeypatch.setitem(engines.MAX_EDGES, potential.engine, limit)
         together = potential.evaluate(structures)
         assert len(together) == len(structures)
         for a, b in zip(alone, together):

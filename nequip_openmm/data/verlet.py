@@ -238,15 +238,17 @@ def _changes(
 
     ``wrap`` is the pseudo-inverse (3, K) of ``vectors``; None takes nothing out.
     """
-    stretch = np.ones(origin.positions.shape[:-2])
+    stretch: FloatArray = np.ones(origin.positions.shape[:-2])
     u = x - origin.positions
     change = vectors - origin.vectors
     if change.any():
         strain = origin.inverse @ change  # F - 1
         u -= origin.positions @ strain
-        sound = np.isfinite(strain).all(axis=(-2, -1))
-        f = np.eye(3) + np.where(sound[..., None, None], strain, 0.0)
-        stretch = np.where(sound, np.linalg.svd(f, compute_uv=False)[..., -1], np.nan)
+        if np.isfinite(strain).all():
+            singular = np.linalg.svd(np.eye(3) + strain, compute_uv=False)
+            stretch = singular[..., -1].astype(np.float64)
+        else:
+            stretch = np.full_like(stretch, np.nan)
     whole = None
     if wrap is not None:
         whole = np.rint(u @ wrap)
@@ -284,7 +286,7 @@ def _narrow(shifts: NDArray[np.int64]) -> IndexArray:
 
 
 def _inverse(vectors: FloatArray) -> FloatArray:
-    return np.linalg.pinv(vectors) if len(vectors) else np.zeros((3, 0))
+    return np.linalg.pinv(vectors).astype(np.float64) if len(vectors) else np.zeros((3, 0))
 
 
 def _stacked(lists: Sequence[_List]) -> _Origin:

@@ -14,8 +14,7 @@ from nequip_openmm.data import Dataset
 from nequip_openmm.data.batch import Batch, collate
 from nequip_openmm.data.soundness import require_sound
 from nequip_openmm.errors import DataError, RunFailed
-from nequip_openmm.model.derivatives import energy_and_derivatives
-from nequip_openmm.potential import MAX_EDGES, Potential
+from nequip_openmm.potential import Potential
 from nequip_openmm.training.loader import FrameBatches
 from nequip_openmm.training.metrics import ErrorSums
 
@@ -81,15 +80,14 @@ def evaluate_model(
     """
     _check(dataset)
     frames = FrameBatches(dataset, potential.species, potential.cutoff, cache_size=0.0)
-    sums = ErrorSums(potential.species, potential.device)
+    sums = ErrorSums(potential.species, torch.device("cpu"))
     energies: list[FloatArray] = []
     forces: list[FloatArray] = []
-    for batch in _batches(frames, batch_size):
-        here = batch.to(potential.device)
-        prediction = energy_and_derivatives(potential.model, here)
-        sums.update(prediction, here)
-        energies.append(prediction.energy.cpu().numpy())
-        forces.append(torch.as_tensor(prediction.forces).cpu().numpy())
+    for batch in _batches(frames, batch_size, potential.max_edges):
+        prediction = potential.predict(batch)
+        sums.update(prediction, batch)
+        energies.append(prediction.energy.numpy())
+        forces.append(torch.as_tensor(prediction.forces).numpy())
         if advance is not None:
             advance(sums.frames)
     predicted = (np.concatenate(energies), np.concatenate(forces))
@@ -97,14 +95,14 @@ def evaluate_model(
     return Errors(sums.frames, sums.results(), sums.results_by_species(), *predicted)
 
 
-def _batches(frames: FrameBatches, batch_size: int) -> Iterator[Batch]:
+def _batches(frames: FrameBatches, batch_size: int, max_edges: int) -> Iterator[Batch]:
     """Yield all frames in order, as many at once as size and memory allow."""
     waiting: list[Batch] = []
     edges = 0
     for k in range(len(frames)):
         batch = frames[k]
         n = batch.edge_index.shape[1]
-        if waiting and (len(waiting) == batch_size or edges + n > MAX_EDGES):
+        if waiting and (len(waiting) == batch_size or edges + n > max_edges):
             yield collate(waiting)
             waiting, edges = [], 0
         waiting.append(batch)

@@ -1,0 +1,201 @@
+"""The two ways of computing a potential, behind one signature: fused kernels on the CPU, and the network as PyTorch runs it.
+
+The reference is the network itself, on any device, differentiated by autograd. The fused engine computes the same numbers, many
+times faster; it is the default wherever it works.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, cast, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nequip_openmm.data.batch import Batch
+from nequip_openmm.data.verlet import PairList
+from nequip_openmm.errors import BackendError, nearest
+from nequip_openmm.model.derivatives import energy_and_derivatives
+from nequip_openmm.model.nequip import NequIP
+
+__all__ = [
+    "MAX_EDGES",
+    "Chosen",
+    "Engine",
+    "EngineName",
+    "ReferenceEngine",
+    "Results",
+    "choose_engine",
+]
+
+logger = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+EngineName = Literal["auto", "fused", "reference"]
+
+MAX_EDGES = {"reference": 20_000, "fused": 2_000_000}
+"""Pairs evaluated at once; more structures go into a further batch, which bounds memory.
+
+In the reference a pair costs up to about 0.3 MB (l_max 2, both parities, 32 features, 4 layers), most of it for derivatives.
+"""
+
+
+class Results(NamedTuple):
+    """What an engine says about a batch of B structures with N atoms in all.
+
+    Attributes
+    ----------
+    energies
+        (N,) energy of every atom in eV.
+    forces
+        (N, 3) eV/Å.
+    virial
+        (B, 3, 3) symmetric -dE/dε in eV.
+    """
+
+    energies: FloatArray
+    forces: FloatArray
+    virial: FloatArray
+
+
+class Engine(Protocol):
+    """Computes a potential for structures with neighbour lists; safe to call from several threads."""
+
+    def evaluate(
+        self,
+        positions: FloatArray,
+        types: NDArray[np.int64],
+        cells: FloatArray,
+        graph: NDArray[np.int64],
+        pairs: PairList,
+    ) -> Results:
+        """Evaluate a batch.
+
+        Parameters
+        ----------
+        positions
+            (N, 3) Å.
+        types
+            (N,) index of every atom's element in the model's species.
+        cells
+            (B, 3, 3) lattice vectors as rows, Å.
+        graph
+            (N,) number of the structure that every atom belongs to, ascending.
+        pairs
+            All pairs within the cutoff; what lies beyond it does not matter.
+        """
+
+
+class ReferenceEngine:
+    """The network as it is, differentiated by autograd, on the device where its weights lie."""
+
+    def __init__(self, model: NequIP) -> None:
+        self.model = model
+
+    def evaluate(
+        self,
+        positions: FloatArray,
+        types: NDArray[np.int64],
+        cells: FloatArray,
+        graph: NDArray[np.int64],
+        pairs: PairList,
+    ) -> Results:
+        """Evaluate a batch; see `Engine`."""
+        edge_index, shifts = self._within_cutoff(positions, cells, graph, pairs)
+        batch = Batch(
+            positions=torch.from_numpy(positions),
+            types=torch.from_numpy(types),
+            edge_index=torch.from_numpy(edge_index),
+            shifts=torch.from_numpy(shifts),
+            cell=torch.from_numpy(cells),
+            graph=torch.from_numpy(graph),
+        )
+        found = energy_and_derivatives(self.model, batch.to(self.model.device), virial=True)
+        forces, virial = cast("torch.Tensor", found.forces), cast("torch.Tensor", found.virial)
+        return Results(
+            found.atomic_energies.cpu().numpy(), forces.cpu().numpy(), virial.cpu().numpy()
+        )
+
+    def _within_cutoff(
+        self, positions: FloatArray, cells: FloatArray, graph: NDArray[np.int64], pairs: PairList
+    ) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return edge index (2, E) and shifts (E, 3) of the pairs closer than the cutoff, which is all that costs."""
+        centres = pairs.centres
+        translations = np.einsum("ei,eij->ej", pairs.shifts, cells[graph[centres]])
+        r = positions[pairs.second] - positions[centres] + translations
+        is_near = np.einsum("ei,ei->e", r, r) < self.model.config.cutoff**2
+        edge_index = np.stack([centres[is_near], pairs.second[is_near]]).astype(np.int64)
+        return edge_index, pairs.shifts[is_near].astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """An engine, and why it was taken.
+
+    Attributes
+    ----------
+    name
+        ``"fused"`` or ``"reference"``.
+    reason
+        Why this one.
+    """
+
+    engine: Engine
+    name: str
+    reason: str
+
+    @property
+    def max_edges(self) -> int:
+        """Pairs that should be evaluated at once, at most."""
+        return MAX_EDGES[self.name]
+
+
+def check_engine_name(name: str) -> None:
+    """Raise `BackendError` for an engine that does not exist."""
+    known = get_args(EngineName)
+    if name not in known:
+        raise BackendError(
+            f"engine {name!r} is unknown{nearest(str(name), known)}; choose auto, fused or reference"
+        )
+
+
+def choose_engine(model: NequIP, wanted: str = "auto", threads: int | None = None) -> Chosen:
+    """Return the engine for a model.
+
+    Parameters
+    ----------
+    wanted
+        ``"fused"``, ``"reference"``, or ``"auto"`` for fused on the CPU where it works, else reference.
+    threads
+        Of the fused engine; None is as many as PyTorch uses, which obeys ``OMP_NUM_THREADS``.
+
+    Raises
+    ------
+    BackendError
+        If the engine is unknown, or ``"fused"`` does not work here.
+    """
+    check_engine_name(wanted)
+    if wanted == "reference":
+        return Chosen(ReferenceEngine(model), "reference", "asked for")
+    try:
+        return Chosen(_fused(model, threads), "fused", "the model is on the CPU")
+    except BackendError as error:
+        if wanted == "fused":
+            raise
+        logger.info("the fast engine cannot be used, the reference is: %s", error)
+        return Chosen(ReferenceEngine(model), "reference", str(error))
+
+
+def _fused(model: NequIP, threads: int | None) -> Engine:
+    """Return the fused engine of a model; raises `BackendError` with the reason if it does not work."""
+    if model.device.type != "cpu":
+        raise BackendError(
+            f"engine 'fused' runs on the CPU, the model is on {model.device}: load it with device='cpu'"
+        )
+    try:
+        from nequip_openmm.kernels.engine import Engine as FusedEngine
+    except ImportError as error:
+        raise BackendError(f"engine 'fused' cannot be imported: {error}") from error
+    return FusedEngine(model, threads)
