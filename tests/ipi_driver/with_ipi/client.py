@@ -10,39 +10,28 @@ import logging
 import sys
 from pathlib import Path
 
-from ipi_driver.client import Client, ConnectionSettings
-from ipi_driver.failures import explain, write_error
-from ipi_driver.transport import InetAddress, UnixAddress
-from nequip_openmm.errors import RunFailed, UserError
+from ipi_driver.client import ConnectionSettings
+from ipi_driver.driver import run
+from ipi_driver.transport import Address, InetAddress, UnixAddress
 from tests.ipi_driver.with_ipi.pes import KINDS, Recorded
 
 
 def main() -> int:
     """Serve; returns the exit code."""
     given = _arguments()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     inner = KINDS[given.evaluator](given.atoms)
-    evaluator = Recorded(inner, Path(given.record), given.delay, given.nan_at)
-    if given.unix:
-        address = UnixAddress(given.address, given.sockets_prefix)
-    else:
-        address = InetAddress(given.host, given.port)
+    evaluator = Recorded(inner, Path(given.record), given.delay, given.hang_at, given.nan_at)
     settings = ConnectionSettings(
-        address,
-        connections=given.connections,
-        uses_shared_memory=given.shm,
-        retry=given.retry,
-        reconnect=given.reconnect,
+        _address(given), given.connections, given.shm, given.retry, given.reconnect
     )
-    client = Client(evaluator, settings)
-    try:
-        client.run()
-    except (RunFailed, UserError) as error:
-        write_error(Path("driver_error.json"), error)
-        logging.error("%s", explain(error))
-        return error.exit_code
-    logging.info("%s", client.fill)
-    return 0
+    return run(evaluator, settings)
+
+
+def _address(given: argparse.Namespace) -> Address:
+    if given.unix:
+        return UnixAddress(given.address, given.sockets_prefix)
+    return InetAddress(given.host, given.port)
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--atoms", type=int, default=8)
     parser.add_argument("--record", default="calls.txt")
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--hang-at", type=int, default=0)
     parser.add_argument("--nan-at", type=int, default=0)
     parser.add_argument("--unix", action="store_true")
     parser.add_argument("--address", default="")

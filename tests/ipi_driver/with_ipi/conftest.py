@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,6 +82,23 @@ class Run:
         assert "I-PI reports success" in self.children[0].text()
         return self
 
+    def evaluations(self, record: str = "calls.txt") -> list[int]:
+        """Return the number of structures of every evaluation that a client has begun."""
+        return self._recorded("begin", record)
+
+    def evaluated(self, record: str = "calls.txt") -> list[int]:
+        """Return the number of structures of every evaluation that a client has ended."""
+        return self._recorded("end", record)
+
+    def _recorded(self, what: str, record: str) -> list[int]:
+        path = self.folder / record
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [int(line.split()[1]) for line in lines if line.startswith(what)]
+
+    def error(self) -> dict[str, str]:
+        """Return what the driver wrote about its failure."""
+        return json.loads((self.folder / "driver_error.json").read_text())
+
     def table(self) -> Table:
         """Return the columns of the properties written so far; the last row may be incomplete."""
         return read_table(self.folder / "simulation.out")
@@ -107,3 +125,10 @@ def read_table(path: Path) -> Table:
 
     values, _ = read_output(str(path))
     return {name: np.atleast_1d(column) for name, column in values.items()}
+
+
+def numbers(text: str) -> np.ndarray:
+    """Return the rows of an output without comments and symbols."""
+    rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    rows = [row[1:] if row[0].isalpha() else row for row in rows if len(row) > 1]
+    return np.array(rows, float)

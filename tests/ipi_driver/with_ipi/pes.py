@@ -59,25 +59,35 @@ class OfVolume:
 
 
 class Recorded:
-    """Another evaluator, watched: a line for every call and its number of structures, before and after.
+    """Another evaluator, watched and disturbed: a line for every evaluation that begins, and for every one that ends.
 
     Parameters
     ----------
     delay
-        Seconds that an evaluation takes longer.
+        Seconds that every evaluation takes longer.
+    hang_at
+        Number of the evaluation, from 1, that does not end; 0 for none.
     nan_at
-        Number of the call, from 1, that gives energies that are not numbers; 0 for none.
+        Number of the evaluation, from 1, whose energies are not numbers; 0 for none.
     """
 
-    def __init__(self, inner: Harmonic | OfVolume, path: Path, delay: float, nan_at: int) -> None:
+    def __init__(
+        self,
+        inner: Harmonic | OfVolume,
+        path: Path,
+        delay: float = 0.0,
+        hang_at: int = 0,
+        nan_at: int = 0,
+    ) -> None:
         self.n_atoms = inner.n_atoms
-        self._inner, self._path, self._delay, self._nan_at = inner, path, delay, nan_at
+        self._inner, self._path, self._delay = inner, path, delay
+        self._hang_at, self._nan_at = hang_at, nan_at
         self._calls = 0
 
     def evaluate(self, positions: np.ndarray, cells: np.ndarray) -> Results:
         self._calls += 1
         self._write(f"begin {len(positions)}")
-        time.sleep(self._delay)
+        time.sleep(self._delay if self._calls != self._hang_at else 3600.0)
         found = self._inner.evaluate(positions, cells)
         if self._calls == self._nan_at:
             found.energies[:] = np.nan

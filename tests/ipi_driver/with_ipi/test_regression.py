@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.ipi_driver.with_ipi.conftest import Run
+from tests.ipi_driver.with_ipi.conftest import Run, numbers
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import Simulation, ffdirect, optimiser, thermostat
 from tests.ipi_driver.with_ipi.pes import SPRING
@@ -67,7 +67,7 @@ def _compare(case: str, expected: dict[str, str], found: dict[str, str]) -> None
     assert list(found) == list(expected)
     assert len(expected) >= 3, "properties, positions, forces"
     for name in expected:
-        here, there = _numbers(found[name]), _numbers(expected[name])
+        here, there = numbers(found[name]), numbers(expected[name])
         scale = np.abs(there).max(
             axis=0
         )  # an optimisation ends in rounding: relative to where it began
@@ -76,10 +76,3 @@ def _compare(case: str, expected: dict[str, str], found: dict[str, str]) -> None
         np.testing.assert_allclose(
             here, there, rtol=TOLERANCE, atol=1e-10 * scale.max(), err_msg=f"{case}: {name}"
         )
-
-
-def _numbers(text: str) -> np.ndarray:
-    """Return the rows of an output without comments and symbols."""
-    rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
-    rows = [row[1:] if row[0].isalpha() else row for row in rows if len(row) > 1]
-    return np.array(rows, float)

@@ -1,0 +1,62 @@
+"""One seed, one potential, every way to reach it: the same digits.
+
+The evaluator behind our client sums every structure by itself, so nothing but the way differs. i-PI's own potential, in its
+process, comes to the same printed digits although our client goes through eV and Å.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.ipi_driver.with_ipi.conftest import Run
+from tests.ipi_driver.with_ipi.connection import Connection
+from tests.ipi_driver.with_ipi.inputs import Simulation, ffdirect, thermostat
+from tests.ipi_driver.with_ipi.pes import SPRING
+
+pytestmark = pytest.mark.peer
+
+BEADS = 6
+SIMULATION = Simulation(motion=thermostat("pile_g", splitting="baoab"), beads=BEADS, steps=40)
+CUSTOM = Path(__file__).with_name("custom_pes.py")
+
+DIRECT = {
+    "direct, stock": ffdirect("harmonic", f"{{k1: {SPRING}}}"),
+    "direct": ffdirect("custom", "{n_atoms: 8}", CUSTOM),
+    "direct, batched": ffdirect("custom", "{n_atoms: 8}", CUSTOM, batch_size=BEADS),
+    "direct, batched, threaded": ffdirect("custom", "{n_atoms: 8}", CUSTOM, 4, threaded=True),
+}
+SOCKETS = {
+    "base": Connection(),
+    "base, messages one by one": Connection(consolidate=False),
+    "batched": Connection(batch_size=BEADS),
+    "batched, padded": Connection(batch_size=4),
+    "inet": Connection("inet"),
+    "inet, messages one by one": Connection("inet", consolidate=False),
+    "inet, batched": Connection("inet", batch_size=BEADS),
+    "shm": Connection("shm"),
+    "shm, batched": Connection("shm", batch_size=BEADS),
+    "many connections": Connection(connections=BEADS),
+    "many connections, messages one by one": Connection(connections=BEADS, consolidate=False),
+    "many connections, batched": Connection(connections=3, batch_size=2),
+}
+WAYS: dict[str, str | Connection] = {**DIRECT, **SOCKETS}
+
+
+def test_printed_digits_are_the_same(new_run: Callable[..., Run]) -> None:
+    runs = {name: new_run(name).write(SIMULATION, way).start() for name, way in WAYS.items()}
+    outputs = {name: run.finish().outputs() for name, run in runs.items()}
+    expected = outputs["base"]
+    assert len(expected) == 1 + 2 * BEADS, "properties, positions and forces of every bead"
+    assert expected["simulation.out"].count("\n") > SIMULATION.steps
+    different = [name for name in WAYS if outputs[name] != expected]
+    assert not different
+
+
+def test_two_clients_share_the_beads(new_run: Callable[..., Run]) -> None:
+    alone = new_run("one").write(SIMULATION, Connection()).start()
+    shared = new_run("two").write(SIMULATION, Connection(batch_size=2)).start()
+    shared.client(name="second")
+    assert shared.finish().outputs() == alone.finish().outputs()
