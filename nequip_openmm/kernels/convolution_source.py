@@ -119,7 +119,9 @@ def backward_kernel(
     paths = range(len(outputs))
     centre = "\n".join(_centre_matrix(l1, l2, l3, j) for j, l3 in enumerate(outputs))
     products = "\n".join(_path_products(l1, l2, l3, j, degree) for j, l3 in enumerate(outputs))
-    load_x = "\n".join(f"const vec x{m} = load(xs + {m} * channels + v * LANES);" for m in range(n1))
+    load_x = "\n".join(
+        f"const vec x{m} = load(xs + {m} * channels + v * LANES);" for m in range(n1)
+    )
     begin_gx = " ".join(f"vec gx{m} = splat(0);" for m in range(n1))
     add_gx = "\n".join(
         f"{{ real *q = gxs + {m} * channels + v * LANES; store(q, load(q) + gx{m}); }}"
@@ -128,12 +130,18 @@ def backward_kernel(
     begin_t = " ".join(f"vec t{m} = splat(0);" for m in range(n2))
     keep_t = " ".join(f"collected[{m}][e] = t{m};" for m in range(n2))
     y_scalars = " ".join(f"const real y{m} = y[{l2 * l2 + m} * LANES + e];" for m in range(n2))
-    path_arguments = ", ".join(f"const real *restrict table{j}, const real *restrict g{j}" for j in paths)
+    path_arguments = ", ".join(
+        f"const real *restrict table{j}, const real *restrict g{j}" for j in paths
+    )
     passed = ", ".join(f"table{j} + c, g{j} + c" for j in paths)
     step = " ".join(f"g{j} += {2 * l3 + 1} * channels;" for j, l3 in enumerate(outputs))
     name = backward_name(l1, l2, outputs, with_features)
     gx_argument = ", real *restrict gx" if with_features else ""
-    gx_row = f"real *restrict gxs = gx + (int64_t)sender[s] * ({n1} * channels);" if with_features else ""
+    gx_row = (
+        f"real *restrict gxs = gx + (int64_t)sender[s] * ({n1} * channels);"
+        if with_features
+        else ""
+    )
     return f"""
 INLINE void {name}_chunk(const int nv, const Pairs *pairs, int n, int channels, const int32_t *restrict sender,
                          const real *restrict x{gx_argument}, {path_arguments}) {{

@@ -29,9 +29,7 @@ class Coupling(NamedTuple):
 @cache
 def couplings(l1: int, l2: int, l3: int) -> tuple[Coupling, ...]:
     """Return the terms of the tensor product of orders l1 (features) and l2 (harmonics) to l3, √(2 l3 + 1) C^(l1 l2 l3)."""
-    return tuple(
-        _nonzero(wigner_3j(l1, l2, l3, dtype=torch.float64) * math.sqrt(2 * l3 + 1))
-    )
+    return tuple(_nonzero(wigner_3j(l1, l2, l3, dtype=torch.float64) * math.sqrt(2 * l3 + 1)))
 
 
 @cache
