@@ -6,7 +6,10 @@ here, but nothing is *fetched* that would open sockets or load a model.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.sax import SAXParseException
@@ -63,16 +66,33 @@ def read_layout(folder: Path) -> list[Replica]:
         If it holds no input of i-PI, or one whose outputs have no averages to report.
     """
     source = _input_of(folder)
-    simulation = _parsed(source)
-    systems = [system for key, value in simulation.extra for system in _systems(key, value)]
-    if not systems:
+    with _complaints_of_ipi(source):
+        simulation = _parsed(source)
+        systems = [system for key, value in simulation.extra for system in _systems(key, value)]
+        is_exchange = simulation.smotion.mode.fetch() != "dummy"
+        outputs = simulation.output.fetch()
+        replicas = [
+            _replica(folder, source, system, outputs, is_one_of_many=len(systems) > 1, is_exchange=is_exchange)
+            for system in systems
+        ]  # fmt: skip
+    if not replicas:
         raise DataError(f"{source}: describes no system")
-    is_exchange = simulation.smotion.mode.fetch() != "dummy"
-    outputs = simulation.output.fetch()
-    return [
-        _replica(folder, source, system, outputs, is_one_of_many=len(systems) > 1, is_exchange=is_exchange)
-        for system in systems
-    ]  # fmt: skip
+    return replicas
+
+
+@contextmanager
+def _complaints_of_ipi(source: Path) -> Iterator[None]:
+    """Turn what i-PI raises about an input into one line; what it prints besides goes nowhere."""
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read: {error.strerror}") from error
+    except (SAXParseException, ValueError, TypeError, NameError, KeyError, IndexError) as error:
+        text = " ".join(str(error).split())
+        raise DataError(f"{source}: is no input that i-PI can read: {text}") from error
 
 
 def _input_of(folder: Path) -> Path:
@@ -94,15 +114,9 @@ def _parsed(source: Path) -> Any:
     from ipi.inputs.simulation import InputSimulation
     from ipi.utils.io.inputs.io_xml import xml_parse_file
 
-    try:
-        with source.open(encoding="utf-8") as file:
-            simulation = InputSimulation()
-            simulation.parse(xml_parse_file(file).fields[0][1])
-    except (SAXParseException, ValueError, TypeError, NameError, KeyError, IndexError) as error:
-        text = " ".join(str(error).split())
-        raise DataError(f"{source}: is no input that i-PI can read: {text}") from error
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read: {error.strerror}") from error
+    with source.open(encoding="utf-8") as file:
+        simulation = InputSimulation()
+        simulation.parse(xml_parse_file(file).fields[0][1])
     return simulation
 
 
@@ -145,14 +159,14 @@ def _replica(
         raise DataError(
             f"{source}: is a run of '{system.motion.mode.fetch()}', not of dynamics, and has no averages to report"
         )
-    stem = "_".join(filter(None, (system.prefix.fetch(), "")))
-    stem += f"{outputs.prefix}." if outputs.prefix else ""
+    prefix = system.prefix.fetch()
+    stem = (f"{prefix}_" if prefix else "") + (f"{outputs.prefix}." if outputs.prefix else "")
     stem = _sorted(folder, stem) if is_exchange else stem
     files = [output for output in outputs if isinstance(output, PropertyOutput)]
     properties = tuple(folder / f"{stem}{output.filename}" for output in files)
     motion = system.motion.dynamics
     return Replica(
-        name=f"{folder}:{system.prefix.fetch()}" if is_one_of_many else str(folder),
+        name=f"{folder}:{prefix}" if is_one_of_many else str(folder),
         properties=tuple(path for path in properties if path.is_file()),
         positions=_trajectory(folder, stem, outputs, "positions"),
         centroid=next(iter(_trajectory(folder, stem, outputs, "x_centroid")), None),
