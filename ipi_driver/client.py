@@ -228,7 +228,8 @@ class Client:
             for channel in channels:
                 channel.receive(self._buffer)
                 last_arrival = time.monotonic()
-            self._answer_if_gathered(last_arrival)
+            while self._answer_if_gathered(last_arrival):
+                pass
             for channel in [c for c in self._channels if c.has_ended]:
                 ending = Ending.EXIT if channel.conversation.has_ended else Ending.LOST
                 self._drop(selector, channel)
@@ -249,12 +250,12 @@ class Client:
             limits.append(stop_deadline - time.monotonic())
         return max(min(limits), 0.0) if limits else None
 
-    def _answer_if_gathered(self, last_arrival: float) -> None:
-        """Evaluate once every connection has asked, or no further one does so in time."""
+    def _answer_if_gathered(self, last_arrival: float) -> bool:
+        """Evaluate once every connection has asked, or no further one does so in time; false if it is too early."""
         waiting = [c for c in self._channels if c.conversation.is_waiting and not c.has_ended]
         is_late = time.monotonic() - last_arrival >= self.settings.gather
         if not waiting or (len(waiting) < len(self._channels) and not is_late):
-            return
+            return False
         requests = [c.conversation.request for c in waiting if c.conversation.request is not None]
         answers, n_structures = answer_requests(self.evaluator, requests)
         self.fill.note(n_structures, max(len(request.positions) for request in requests))
@@ -262,6 +263,7 @@ class Client:
             channel.send(channel.conversation.answer(answer))
         if (text := self.fill.warning()) is not None:
             log.warning("%s", text)
+        return True
 
 
 def _no_server(address: Address, reason: str, seconds: float) -> NoServer:

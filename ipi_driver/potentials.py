@@ -70,11 +70,11 @@ class PotentialEvaluator:
 
     def _try_template(self) -> None:
         """Evaluate the template: refuses what cannot work and warms up what is compiled when first called."""
-        frame = self.template.frame
-        try:
-            self._evaluate(frame.positions[None], frame.cell[None])
-        except StructureError as error:
-            raise StructureError(f"{self.template.source}: {error}") from error
+        for potential in self.potentials:
+            try:
+                potential.evaluate(self.template.frame)
+            except StructureError as error:
+                raise StructureError(f"{self.template.source}: {error}") from error
 
     def _evaluate(self, positions: FloatArray, cells: FloatArray) -> Results:
         frame = self.template.frame

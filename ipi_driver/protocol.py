@@ -120,7 +120,7 @@ class Conversation:
         self.has_ended = False
         self._segments = Segments() if uses_shared_memory else None
         self._answer: bytes | None = None
-        self._owed: list[str] = []  # STATUS and GETFORCE that wait for the evaluation
+        self._owed: str | None = None  # STATUS or GETFORCE, which waits for the evaluation
         self._replies: list[bytes] = []
         self._buffer = bytearray()
         self._reading = self._read()
@@ -133,7 +133,7 @@ class Conversation:
         The message after POSDATA, which every server sends without being asked, has been read by then. Were GETFORCE
         unread when this process dies, the kernel would reset the connection and i-PI 3.3 would never accept another.
         """
-        return self.request is not None and self._answer is None and bool(self._owed)
+        return self._owed is not None
 
     @property
     def is_busy(self) -> bool:
@@ -150,7 +150,7 @@ class Conversation:
             If the messages are not those of the protocol, or the number of atoms differs.
         """
         self._buffer += data
-        while len(self._buffer) >= self._needed and not self.has_ended:
+        while len(self._buffer) >= self._needed and not (self.has_ended or self.is_waiting):
             piece = bytes(memoryview(self._buffer)[: self._needed])
             del self._buffer[: self._needed]
             self._needed = self._reading.send(piece)
@@ -159,10 +159,12 @@ class Conversation:
     def answer(self, results: AtomicResults) -> bytes:
         """Take the results of the request and return what is to be sent at once."""
         self._answer = self._encode(results)
-        owed, self._owed = self._owed, []
-        for name in owed:
-            self._reply_status() if name == "STATUS" else self._reply_forces()
-        return self._take_replies()
+        owed, self._owed = self._owed, None
+        if owed == "STATUS":
+            self._reply_status()
+        else:
+            self._reply_forces()
+        return self.receive(b"")  # what came in the meantime
 
     def close(self) -> None:
         """Let go of shared memory."""
@@ -187,7 +189,7 @@ class Conversation:
 
     def _read_status(self) -> Reading:
         if self.request is not None and self._answer is None:
-            self._owed.append("STATUS")
+            self._owed = "STATUS"
         else:
             self._reply_status()
         yield from ()
@@ -240,7 +242,7 @@ class Conversation:
         if self.request is None:
             raise _violation("the server sent GETFORCE without POSDATA")
         if self._answer is None:
-            self._owed.append("GETFORCE")
+            self._owed = "GETFORCE"
         else:
             self._reply_forces()
         yield from ()
@@ -275,9 +277,7 @@ class Conversation:
         self._replies.append(message(state))
 
     def _reply_forces(self) -> None:
-        if self._answer is None:  # a second GETFORCE for one POSDATA
-            raise _violation("the server sent GETFORCE without POSDATA")
-        self._replies.append(self._answer)
+        self._replies.append(self._answer or b"")
         self._answer = self.request = None
 
     def _encode(self, results: AtomicResults) -> bytes:

@@ -59,13 +59,14 @@ class Template:
         volumes = np.abs(np.linalg.det(cells))
         areas = np.linalg.norm(np.cross(np.roll(cells, -1, 1), np.roll(cells, -2, 1)), axis=2)
         heights = volumes / areas.max(axis=1).clip(min=1e-300)
-        change = volumes / abs(np.linalg.det(self.frame.cell))
+        usual = abs(np.linalg.det(self.frame.cell))
+        change = volumes / usual
         bad = (heights < LOWEST_CELL) | (change > LARGEST_CHANGE) | (change < 1.0 / LARGEST_CHANGE)
         if bad.any():
             k = int(np.flatnonzero(bad)[0])
             raise RunFailed(
                 f"i-PI sent a cell of {volumes[k]:.4g} Å³ and {heights[k]:.3g} Å height, the template's has "
-                f"{volumes[k] / change[k]:.4g} Å³",
+                f"{usual:.4g} Å³",
                 code="cell",
                 hint="The cell has collapsed or blown up (barostat, stress), or i-PI's input lacks the unit of its cell.",
             )

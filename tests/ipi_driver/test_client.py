@@ -234,26 +234,14 @@ def test_reconnecting(server: Server) -> None:
 
 
 def test_waiting_for_a_server_that_comes_later(tmp_path: Path) -> None:
-    import threading
-
-    address = UnixAddress("late", f"{tmp_path}/")
-    client = Client(Harmonic(), ConnectionSettings(address, retry=10.0))
-    found: list[Ending] = []
-    thread = threading.Thread(target=lambda: found.append(client.run()), daemon=True)
-    thread.start()
-    time.sleep(0.3)
-    server = Server.__new__(Server)
-    import socket
-
-    server.listener = socket.socket(socket.AF_UNIX)
-    server.listener.bind(address.path)
-    server.listener.listen(4)
-    server.listener.settimeout(10.0)
-    peer = server.accept()
-    peer.greet()
-    peer.send(message("EXIT"))
-    thread.join(5.0)
-    assert found == [Ending.EXIT]
+    server = Server(tmp_path, listens=False)
+    with server.client(Harmonic(), retry=10.0) as outcome:
+        time.sleep(0.3)
+        server.listen()
+        peer = server.accept()
+        peer.greet()
+        peer.send(message("EXIT"))
+    assert outcome.ending is Ending.EXIT
 
 
 @pytest.mark.parametrize("family", ["unix", "inet"])
@@ -292,6 +280,9 @@ def test_what_is_not_the_protocol_is_refused(
     with server.client(Harmonic()) as outcome:
         peer = server.accept()
         peer.send(*messages)
+        with pytest.raises(EOFError):  # at once: it does not wait for bytes that were announced
+            peer.read(1000)
+        peer.socket.close()
     assert isinstance(outcome.error, RunFailed)
     assert outcome.error.code == code
     assert outcome.error.exit_code == 3
