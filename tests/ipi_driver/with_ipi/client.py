@@ -21,7 +21,7 @@ def main() -> int:
     given = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     inner = KINDS[given.evaluator](given.atoms)
-    evaluator = Recorded(inner, Path(given.record), given.delay, given.hang_at, given.nan_at)
+    evaluator = Recorded(inner, Path(given.record), given.pause_at, given.nan_at)
     settings = ConnectionSettings(
         _address(given), given.connections, given.shm, given.retry, given.reconnect
     )
@@ -39,8 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("evaluator", choices=KINDS)
     parser.add_argument("--atoms", type=int, default=8)
     parser.add_argument("--record", default="calls.txt")
-    parser.add_argument("--delay", type=float, default=0.0)
-    parser.add_argument("--hang-at", type=int, default=0)
+    parser.add_argument("--pause-at", type=int, default=0)
     parser.add_argument("--nan-at", type=int, default=0)
     parser.add_argument("--unix", action="store_true")
     parser.add_argument("--address", default="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 
 from tests.ipi_driver.with_ipi.connection import Connection
-from tests.ipi_driver.with_ipi.inputs import Simulation, hydrogens, write_start
+from tests.ipi_driver.with_ipi.inputs import BEADS, BRIEF, Simulation, hydrogens, write_start
 from tests.ipi_driver.with_ipi.processes import Process, Processes, client_command, program
 
+PAUSE = 6
 Table = dict[str, np.ndarray]
 
 
@@ -82,6 +84,16 @@ class Run:
         assert "I-PI reports success" in self.children[0].text()
         return self
 
+    def paused_client(self) -> Process:
+        """Start a client and return once it is in its sixth evaluation, where it waits for `let_go`."""
+        client = self.client("harmonic", "--pause-at", str(PAUSE), name="paused")
+        client.until("computes", lambda: len(self.evaluations()) == PAUSE)
+        return client
+
+    def let_go(self) -> None:
+        """Let a paused client go on."""
+        (self.folder / "go").touch()
+
     def evaluations(self, record: str = "calls.txt") -> list[int]:
         """Return the number of structures of every evaluation that a client has begun."""
         return self._recorded("begin", record)
@@ -103,6 +115,13 @@ class Run:
         """Return the columns of the properties written so far; the last row may be incomplete."""
         return read_table(self.folder / "simulation.out")
 
+    def finish_with(self, server: Process, client: Process) -> dict[str, str]:
+        """Wait for these two to end in success, whatever befell others, and return the outputs."""
+        assert server.wait() == 0, server.text()
+        assert client.wait() == 0, client.text()
+        assert "I-PI reports success" in server.text()
+        return self.outputs()
+
     def outputs(self) -> dict[str, str]:
         """Return all that i-PI wrote about the system, as printed, by file name."""
         return {path.name: path.read_text() for path in sorted(self.folder.glob("simulation.*"))}
@@ -110,13 +129,24 @@ class Run:
 
 @pytest.fixture
 def new_run(tmp_path: Path, processes: Processes) -> Callable[..., Run]:
-    """Make the folder of a run; ``name`` tells the runs of one test apart."""
+    """Make the folder of a run; its name is short because the path of a socket must be."""
+    numbers_of_runs = itertools.count()
 
-    def make(name: str = "run") -> Run:
-        (tmp_path / name).mkdir()
-        return Run(processes, tmp_path / name)
+    def make() -> Run:
+        folder = tmp_path / str(next(numbers_of_runs))
+        folder.mkdir()
+        return Run(processes, folder)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What i-PI writes in the brief run when nothing goes wrong."""
+    children = Processes()
+    run = Run(children, tmp_path_factory.mktemp("undisturbed"))
+    yield run.write(BRIEF, Connection(batch_size=BEADS)).start().finish().outputs()
+    children.end()
 
 
 def read_table(path: Path) -> Table:

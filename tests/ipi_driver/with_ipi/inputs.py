@@ -136,3 +136,8 @@ def hydrogens(n_atoms: int = 8, seed: int = 3) -> ase.Atoms:
     """Return atoms near the origin, where a harmonic potential wants them, in a large cell."""
     scatter = np.random.default_rng(seed).normal(scale=0.1, size=(n_atoms, 3))
     return ase.Atoms(["H"] * n_atoms, scatter, cell=20.0 * np.eye(3), pbc=True)
+
+
+BEADS = 4
+BRIEF = Simulation(motion=thermostat("pile_g"), beads=BEADS, steps=20)
+"""A short run for tests that disturb it."""

@@ -63,10 +63,8 @@ class Recorded:
 
     Parameters
     ----------
-    delay
-        Seconds that every evaluation takes longer.
-    hang_at
-        Number of the evaluation, from 1, that does not end; 0 for none.
+    pause_at
+        Number of the evaluation, from 1, that does not end before the file ``go`` appears; 0 for none.
     nan_at
         Number of the evaluation, from 1, whose energies are not numbers; 0 for none.
     """
@@ -75,19 +73,19 @@ class Recorded:
         self,
         inner: Harmonic | OfVolume,
         path: Path,
-        delay: float = 0.0,
-        hang_at: int = 0,
+        pause_at: int = 0,
         nan_at: int = 0,
     ) -> None:
         self.n_atoms = inner.n_atoms
-        self._inner, self._path, self._delay = inner, path, delay
-        self._hang_at, self._nan_at = hang_at, nan_at
+        self._inner, self._path = inner, path
+        self._pause_at, self._nan_at = pause_at, nan_at
         self._calls = 0
 
     def evaluate(self, positions: np.ndarray, cells: np.ndarray) -> Results:
         self._calls += 1
         self._write(f"begin {len(positions)}")
-        time.sleep(self._delay if self._calls != self._hang_at else 3600.0)
+        while self._calls == self._pause_at and not self._path.with_name("go").exists():
+            time.sleep(0.01)
         found = self._inner.evaluate(positions, cells)
         if self._calls == self._nan_at:
             found.energies[:] = np.nan

@@ -54,8 +54,8 @@ def test_client_agrees_with_ipi(family: str, new_run: Callable[..., Run]) -> Non
     oracle = ffdirect("harmonic", f"{{k1: {SPRING}}}")
     pairs = {
         case: (
-            new_run(f"{case} direct").write(simulation, oracle).start(),
-            new_run(f"{case} client").write(simulation, Connection()).start(),
+            new_run().write(simulation, oracle).start(),
+            new_run().write(simulation, Connection()).start(),
         )
         for case, simulation in FAMILIES[family].items()
     }

@@ -1,0 +1,108 @@
+"""The driver dies, errs or is stopped: i-PI goes on with the next one, and its trajectory is that of an undisturbed run."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.ipi_driver.with_ipi.conftest import Run
+from tests.ipi_driver.with_ipi.connection import Connection
+from tests.ipi_driver.with_ipi.inputs import BEADS, BRIEF
+from tests.ipi_driver.with_ipi.processes import Process
+
+pytestmark = pytest.mark.peer
+
+BATCHED = Connection(batch_size=BEADS)
+
+Runs = Callable[..., Run]
+
+
+WAYS = {
+    "batched": BATCHED,
+    "base": Connection(),
+    "messages one by one": Connection(consolidate=False),
+    "inet": Connection("inet"),
+    "inet, batched": Connection("inet", batch_size=BEADS),
+    "shm": Connection("shm", batch_size=BEADS),
+    "many connections": Connection(connections=BEADS),
+}
+
+
+def test_driver_killed_while_it_computes(new_run: Runs, undisturbed: dict[str, str]) -> None:
+    runs = {name: new_run().write(BRIEF, way) for name, way in WAYS.items()}
+    servers = {name: run.serve() for name, run in runs.items()}
+    for run in runs.values():
+        run.paused_client().kill()
+    clients = {name: run.client() for name, run in runs.items()}
+    for name, run in runs.items():
+        assert run.finish_with(servers[name], clients[name]) == undisturbed, name
+
+
+def test_driver_killed_while_idle(new_run: Runs, undisturbed: dict[str, str]) -> None:
+    """i-PI is stopped for the moment, so that it asks for nothing.
+
+    Where every message goes by itself i-PI 3.3 does not survive this: it still waits for the forces that were announced.
+    """
+    ways = {name: way for name, way in WAYS.items() if way.consolidate}
+    runs = {name: new_run().write(BRIEF, way) for name, way in ways.items()}
+    servers = {name: run.serve() for name, run in runs.items()}
+    for name, run in runs.items():
+        victim = run.paused_client()
+        servers[name].send(signal.SIGSTOP)
+        run.let_go()
+        victim.until("waits", lambda run=run, victim=victim: _waits(run, victim))
+        victim.kill()
+        servers[name].send(signal.SIGCONT)
+    clients = {name: run.client() for name, run in runs.items()}
+    for name, run in runs.items():
+        assert run.finish_with(servers[name], clients[name]) == undisturbed, name
+
+
+def _waits(run: Run, process: Process) -> bool:
+    """Whether the process sleeps, no evaluation of it being under way."""
+    state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "S" and len(run.evaluations()) == len(run.evaluated())
+
+
+def test_one_of_two_drivers_is_killed(new_run: Runs, undisturbed: dict[str, str]) -> None:
+    run = new_run().write(BRIEF, Connection())
+    server, survivor = run.serve(), run.client("harmonic", "--record", "other.txt")
+    run.paused_client().kill()
+    assert run.finish_with(server, survivor) == undisturbed
+    assert run.evaluated("other.txt")
+
+
+def test_wrong_atom_count(new_run: Runs, undisturbed: dict[str, str]) -> None:
+    run = new_run().write(BRIEF, BATCHED)
+    server, wrong = run.serve(), run.client("harmonic", "--atoms", "9", name="wrong")
+    assert wrong.wait() == 3
+    assert run.error()["code"] == "atom-count"
+    assert "8 atoms" in run.error()["title"]
+    assert server.is_running
+    assert run.finish_with(server, run.client()) == undisturbed
+
+
+@pytest.mark.parametrize("connection", [BATCHED, Connection("inet")], ids=str)
+def test_energy_that_is_not_a_number(
+    connection: Connection, new_run: Runs, undisturbed: dict[str, str]
+) -> None:
+    run = new_run().write(BRIEF, connection)
+    server, bad = run.serve(), run.client("harmonic", "--nan-at", "6", name="bad")
+    assert bad.wait() == 3
+    assert run.error()["code"] == "non-finite"
+    assert server.is_running
+    assert run.finish_with(server, run.client()) == undisturbed
+
+
+def test_sigterm_to_the_driver(new_run: Runs, undisturbed: dict[str, str]) -> None:
+    run = new_run().write(BRIEF, BATCHED)
+    server, stopped = run.serve(), run.paused_client()
+    stopped.send(signal.SIGTERM)
+    run.let_go()
+    assert stopped.wait() == 0
+    assert run.evaluated() == run.evaluations(), "the evaluation in flight is finished"
+    assert "stopped by a signal" in stopped.text()
+    assert run.finish_with(server, run.client()) == undisturbed
