@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, cast, get_args
+from typing import Literal, Protocol, cast, get_args
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from nequip_openmm.data.batch import Batch
 from nequip_openmm.data.verlet import PairList
 from nequip_openmm.errors import BackendError, nearest
+from nequip_openmm.kernels.engine import Engine as FusedEngine
+from nequip_openmm.kernels.engine import Results
 from nequip_openmm.model.derivatives import energy_and_derivatives
 from nequip_openmm.model.nequip import NequIP
 
@@ -40,24 +42,6 @@ MAX_EDGES = {"reference": 20_000, "fused": 2_000_000}
 
 In the reference a pair costs up to about 0.3 MB (l_max 2, both parities, 32 features, 4 layers), most of it for derivatives.
 """
-
-
-class Results(NamedTuple):
-    """What an engine says about a batch of B structures with N atoms in all.
-
-    Attributes
-    ----------
-    energies
-        (N,) energy of every atom in eV.
-    forces
-        (N, 3) eV/Å.
-    virial
-        (B, 3, 3) symmetric -dE/dε in eV.
-    """
-
-    energies: FloatArray
-    forces: FloatArray
-    virial: FloatArray
 
 
 class Engine(Protocol):
@@ -194,8 +178,4 @@ def _fused(model: NequIP, threads: int | None) -> Engine:
         raise BackendError(
             f"engine 'fused' runs on the CPU, the model is on {model.device}: load it with device='cpu'"
         )
-    try:
-        from nequip_openmm.kernels.engine import Engine as FusedEngine
-    except ImportError as error:
-        raise BackendError(f"engine 'fused' cannot be imported: {error}") from error
     return FusedEngine(model, threads)

@@ -127,7 +127,7 @@ class Potential:
         self.model = model.eval()
         self.info = info or ModelInfo.of(model)
         self.threads = threads
-        self._wanted = engine
+        self.requested_engine: EngineName = engine
         self._chosen: Chosen | None = None
         self._lock = threading.Lock()
         if engine == "fused":
@@ -255,7 +255,7 @@ class Potential:
         """Return the engine, made when it is first wanted."""
         with self._lock:
             if self._chosen is None:
-                self._chosen = choose_engine(self.model, self._wanted, self.threads)
+                self._chosen = choose_engine(self.model, self.requested_engine, self.threads)
             return self._chosen
 
     def __getstate__(self) -> dict[str, Any]:

@@ -112,7 +112,8 @@ def import_openmm() -> ModuleType:
 def import_openmmtorch() -> ModuleType:
     """Return the module ``openmmtorch``, loaded in the order that works, whatever the script imported before.
 
-    Needed too before a System with a TorchForce is read from XML in a new process.
+    Needed too before a System with a TorchForce is read from XML in a new process: it also registers the operator by which
+    the force calls the fused engine.
 
     Raises
     ------
@@ -128,6 +129,8 @@ def import_openmmtorch() -> ModuleType:
     except ImportError as error:
         raise BackendError(f"openmmtorch does not load ({error}): {INSTALL}") from error
     _load_missing_plugins()
+    import nequip_openmm.forces.operator  # noqa: F401  registers the operator
+
     return openmmtorch
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from nequip_openmm.engines import EngineName
 from nequip_openmm.errors import UserError
 from nequip_openmm.forces import topology as topologies
 from nequip_openmm.forces.backends import choose, import_openmm, import_openmmtorch
-from nequip_openmm.forces.python_force import Evaluator
-from nequip_openmm.forces.script import OpenMMModule, script_module
+from nequip_openmm.forces.computation import Computation
+from nequip_openmm.forces.script import EngineModule, OpenMMModule, script_module
 from nequip_openmm.potential import Potential, load
 
 __all__ = ["FORCE_NAME", "NequIPPotential"]
@@ -30,11 +31,14 @@ class NequIPPotential:
     modelPath
         Model file, or a `Potential` that is loaded already.
     device
-        Where PythonForce evaluates the model, such as ``"cpu"`` or ``"cuda"``; None takes a GPU if there is one. TorchForce
-        evaluates on the device of OpenMM's platform, whatever is said here.
+        Where the model is evaluated, such as ``"cpu"`` or ``"cuda"``; None takes a GPU if there is one. A TorchForce of the
+        reference engine is evaluated on the device of OpenMM's platform, whatever is said here.
     dtype
         Precision of the network, ``"float32"`` or ``"float64"``; None keeps that of the file. Positions, distances and sums
         of energies are float64 always.
+    engine, threads
+        See `Potential`. With the fused engine TorchForce evaluates on the CPU and needs this package wherever the System is
+        used; ``engine="reference"`` makes a TorchForce that holds the whole network and needs nothing but openmmtorch.
 
     Attributes
     ----------
@@ -57,15 +61,17 @@ class NequIPPotential:
         modelPath: str | Path | Potential,
         device: torch.device | str | None = None,
         dtype: torch.dtype | str | None = None,
+        engine: EngineName = "auto",
+        threads: int | None = None,
     ) -> None:
         if isinstance(modelPath, Potential):
-            if device is not None or dtype is not None:
+            if (device, dtype, engine, threads) != (None, None, "auto", None):
                 raise UserError(
-                    "device and dtype belong to loading a file; load the Potential with them instead"
+                    "device, dtype, engine and threads belong to loading a file; load the Potential with them instead"
                 )
             self.potential = modelPath
         else:
-            self.potential = load(modelPath, device, dtype)
+            self.potential = load(modelPath, device, dtype, engine, threads)
 
     def createSystem(
         self,
@@ -161,16 +167,22 @@ class NequIPPotential:
 
     def _torch_force(self, types: list[int], is_periodic: bool, atoms: list[int] | None) -> Any:
         openmmtorch = import_openmmtorch()
-        module = OpenMMModule(
-            self.potential.model, types, self.potential.cutoff, is_periodic, atoms
-        )
+        module: EngineModule | OpenMMModule
+        if self.potential.engine == "fused":
+            from nequip_openmm.forces.operator import recipe
+
+            computation = Computation(self.potential, types, is_periodic, atoms)
+            module = EngineModule(*recipe(computation))
+        else:
+            model, cutoff = self.potential.model, self.potential.cutoff
+            module = OpenMMModule(model, types, cutoff, is_periodic, atoms)
         force = openmmtorch.TorchForce(script_module(module))
         force.setOutputsForces(True)
         return force
 
     def _python_force(self, types: list[int], is_periodic: bool, atoms: list[int] | None) -> Any:
-        evaluator = Evaluator(self.potential.model, self.potential.info, types, is_periodic, atoms)
-        return import_openmm().PythonForce(evaluator)
+        computation = Computation(self.potential, types, is_periodic, atoms)
+        return import_openmm().PythonForce(computation)
 
 
 def _checked_group(group: int) -> int:

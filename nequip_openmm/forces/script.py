@@ -1,5 +1,8 @@
 """A model as OpenMM's TorchForce calls it: TorchScript from positions to energy and forces, in OpenMM's units.
 
+`EngineModule` calls the fused engine, on the CPU. `OpenMMModule` holds the whole network, runs on any device and needs nothing of
+this package where it is used.
+
 This file is compiled by TorchScript, which reads annotations as objects: no ``from __future__ import annotations`` here.
 """
 
@@ -13,7 +16,38 @@ from nequip_openmm.data.neighbours import FARTHEST
 from nequip_openmm.forces.neighbours_script import pairs_within
 from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL, NM_TO_ANGSTROM
 
-__all__ = ["OpenMMModule", "script_module"]
+__all__ = ["EngineModule", "OpenMMModule", "script_module"]
+
+
+class EngineModule(nn.Module):
+    """A call of the fused engine, with the model file as a tensor.
+
+    Parameters
+    ----------
+    model, settings, name
+        See `nequip_openmm.forces.operator.Recipe`.
+    """
+
+    model: Tensor
+
+    def __init__(self, model: Tensor, settings: str, name: str) -> None:
+        super().__init__()
+        self.register_buffer("model", model)
+        self.settings = settings
+        self.name = name
+
+    def forward(self, positions: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return energy and forces as `OpenMMModule` does."""
+        # The first argument is what a user reads in the error of a process in which the operator is not registered.
+        energy, forces = torch.ops.nequip_openmm.energy_and_forces(
+            "unknown? first run: import nequip_openmm.forces.operator",
+            positions,
+            box,
+            self.model,
+            self.settings,
+            self.name,
+        )
+        return energy, forces
 
 
 class OpenMMModule(nn.Module):
@@ -119,7 +153,7 @@ class OpenMMModule(nn.Module):
         return torch.zeros_like(x) if gradient is None else gradient
 
 
-def script_module(module: OpenMMModule) -> torch.jit.ScriptModule:
+def script_module(module: OpenMMModule | EngineModule) -> torch.jit.ScriptModule:
     """Return the module compiled; the one given, and the model in it, stay as they are.
 
     The compiled one is on the CPU, so that the XML of a System opens anywhere: OpenMM moves it to the device of the platform.

@@ -19,9 +19,8 @@ def openmm_failure(error: Exception, simulation: app.Simulation) -> RunFailed | 
     if not isinstance(error, openmm.OpenMMException):
         return None
     step = simulation.currentStep
-    text = " ".join(
-        str(error).rpartition("RuntimeError: ")[2].split()
-    )  # the end of TorchScript's traceback
+    # the end of TorchScript's traceback, without that of the operator behind it
+    text = " ".join(str(error).rpartition("RuntimeError: ")[2].partition("\n\nAt:\n")[0].split())
     if "out of memory" in text:
         hint = "Use a device with more memory, --dtype float32 or a smaller structure."
         return RunFailed(

@@ -198,8 +198,10 @@ class Loop:
     def _explained(self, error: openmm.OpenMMException) -> Exception:
         """Return what an error of OpenMM means: it is the blow-up itself when the state is bad already."""
         step = self._simulation.currentStep
-        if "NaN" in str(error) or "finite" in str(error):
-            return self._guard.failure(step, "a position, a force or the energy is not finite")
+        if any(word in str(error) for word in ("NaN", "finite", "blown up")):
+            return self._guard.failure(
+                step, "atoms overlap, or a position, a force or the energy is not finite"
+            )
         try:
             self._guard.check(
                 step, self._simulation.context.getState(positions=True, velocities=True)

@@ -12,7 +12,7 @@ import torch
 from nequip_openmm import NequIPPotential as PublicName
 from nequip_openmm.errors import BackendError, ModelFileError, StructureError, UserError
 from nequip_openmm.forces import NequIPPotential
-from nequip_openmm.forces.python_force import Evaluator
+from nequip_openmm.forces.computation import Computation
 from nequip_openmm.potential import Potential, load
 from tests.forces.cases import (
     BACKENDS,
@@ -196,7 +196,9 @@ def test_models_that_cannot_be_read(tmp_path: Path, model_file: Path) -> None:
     cut.write_bytes(model_file.read_bytes()[:500])
     with pytest.raises(ModelFileError):
         NequIPPotential(cut)
-    with pytest.raises(UserError, match="device and dtype belong to loading a file"):
+    with pytest.raises(
+        UserError, match="device, dtype, engine and threads belong to loading a file"
+    ):
         NequIPPotential(load(model_file, "cpu"), dtype="float64")
 
 
@@ -224,7 +226,7 @@ def test_atoms_on_top_of_each_other_stop_the_run(potential: NequIPPotential, bac
     positions = methanol().positions
     positions[3] = positions[4]
     simulation.setPositions(positions)
-    with pytest.raises(openmm.OpenMMException, match="not finite: atoms overlap"):
+    with pytest.raises(openmm.OpenMMException, match="blown up, or its start is wrong: atoms 3"):
         energy_and_forces(simulation)
 
 
@@ -233,11 +235,11 @@ def test_results_have_the_types_that_openmm_reads() -> None:
     given: Potential = random_potential(torch.float32)
     types = given.batch(methanol().atoms).types.tolist()
     for atoms in (None, [1, 2, 3, 4, 5, 6]):
-        evaluator = Evaluator(given.model, given.info, types, False, atoms)
+        computation = Computation(given, types, False, atoms)
         positions = methanol().positions
         if atoms is not None:
             positions = np.concatenate([np.ones((1, 3)), positions, np.ones((2, 3))])
-        energy, forces = evaluator.evaluate(positions, np.zeros((3, 3)))
+        energy, forces = computation.evaluate(positions, np.zeros((3, 3)))
         assert type(energy) is float
         assert forces.dtype == np.float64
         assert forces.flags.c_contiguous
@@ -247,15 +249,15 @@ def test_results_have_the_types_that_openmm_reads() -> None:
 def test_the_memo_gives_copies_and_notices_every_change() -> None:
     given = random_potential()
     types = given.batch(triclinic().atoms).types.tolist()
-    evaluator = Evaluator(given.model, given.info, types, True)
+    computation = Computation(given, types, True)
     positions, box = triclinic().positions, np.array(triclinic().atoms.cell) * 0.1
-    energy, forces = evaluator.evaluate(positions, box)
+    energy, forces = computation.evaluate(positions, box)
     kept = forces.copy()
     forces[:] = 0.0  # a caller may do with its array what it likes
-    again = evaluator.evaluate(positions.copy(), box.copy())
+    again = computation.evaluate(positions.copy(), box.copy())
     assert again[0] == energy
     np.testing.assert_array_equal(again[1], kept)
-    assert evaluator.evaluate(positions, box * 1.01)[0] != energy
+    assert computation.evaluate(positions, box * 1.01)[0] != energy
     moved = positions.copy()
     moved[0, 0] += 1e-6
-    assert evaluator.evaluate(moved, box)[0] != energy
+    assert computation.evaluate(moved, box)[0] != energy

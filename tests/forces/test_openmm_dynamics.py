@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nequip_openmm.forces import NequIPPotential
-from nequip_openmm.forces.python_force import Evaluator
+from nequip_openmm.forces.computation import Computation
 from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL, NM_TO_ANGSTROM
 from tests.forces.cases import (
     BACKENDS,
@@ -130,9 +130,9 @@ def test_a_reporter_at_every_step_costs_no_further_evaluation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls = []
-    original = Evaluator._evaluate
+    original = Computation._evaluate
     monkeypatch.setattr(
-        Evaluator, "_evaluate", lambda self, *args: calls.append(1) or original(self, *args)
+        Computation, "_evaluate", lambda self, *args: calls.append(1) or original(self, *args)
     )
     system = NequIPPotential(stable_potential()).createSystem(
         methanol().topology, backend="PythonForce"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from nequip_openmm.errors import ModelFileError
-from nequip_openmm.forces import NequIPPotential, python_force
-from nequip_openmm.forces.python_force import Evaluator, restore
+from nequip_openmm.forces import NequIPPotential, computation
+from nequip_openmm.forces.computation import Computation, restore
 from nequip_openmm.model.file import model_to_bytes
 from tests.forces.cases import (
     BACKENDS,
@@ -90,14 +90,14 @@ def test_in_a_fresh_process(system: openmm.System, tmp_path: Path) -> None:
     assert float(result.stdout) == evaluate(system)[0]
 
 
-def evaluator() -> Evaluator:
+def molecular() -> Computation:
     potential = random_potential()
     types = potential.batch(methanol().atoms).types.tolist()
-    return Evaluator(potential.model, potential.info, types, False)
+    return Computation(potential, types, False)
 
 
 def test_the_pickle_is_small_and_names_no_foreign_code() -> None:
-    content = pickle.dumps(evaluator())
+    content = pickle.dumps(molecular())
     model = random_potential().model
     assert len(content) < len(model_to_bytes(model)) + 1000
     named = {
@@ -105,24 +105,26 @@ def test_the_pickle_is_small_and_names_no_foreign_code() -> None:
         for opcode, argument, _ in pickletools.genops(content)
         if opcode.name in ("GLOBAL", "SHORT_BINUNICODE") and "." in str(argument)
     }
-    assert named == {"nequip_openmm.forces.python_force"}
+    assert named == {"nequip_openmm.forces.computation"}
 
 
 def test_a_pickle_of_another_version_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python_force, "PICKLE_VERSION", 2)
-    newer = pickle.dumps(evaluator())
+    monkeypatch.setattr(computation, "PICKLE_VERSION", 2)
+    newer = pickle.dumps(molecular())
     monkeypatch.undo()
     with pytest.raises(ModelFileError, match=r"format 2, .*upgrade nequip-openmm"):
         pickle.loads(newer)
 
 
 def test_a_damaged_pickle_says_so() -> None:
-    _, (version, content, settings) = evaluator().__reduce__()
+    _, (version, content, settings) = molecular().__reduce__()
     with pytest.raises(ModelFileError, match="the model in this System"):
         restore(version, content[:-5], settings)
 
 
 def test_a_pickle_from_a_gpu_opens_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, (version, content, settings) = evaluator().__reduce__()
+    _, (version, content, settings) = molecular().__reduce__()
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert restore(version, content, {**settings, "device": "cuda:0"}).model.device.type == "cpu"
+    assert (
+        restore(version, content, {**settings, "device": "cuda:0"}).potential.device.type == "cpu"
+    )

@@ -1,0 +1,184 @@
+"""What OpenMM's forces compute with a potential: particle positions in nm in, kJ/mol and kJ/mol/nm out.
+
+PythonForce calls a `Computation` at every step; TorchForce does through the operator of `nequip_openmm.forces.operator`.
+
+OpenMM pickles the callable of a PythonForce as soon as the force is made and writes the pickle into the XML of a System. What is
+pickled here is the content of a model file and a few plain values, no code, so that XML, copies and CustomCVForce work; only
+classes of this package are named in it. Reading the XML of somebody else nevertheless unpickles, which can execute anything:
+read such files only from people you trust.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nequip_openmm.errors import BackendError, ModelFileError, RunFailed, StructureError
+from nequip_openmm.forces.backends import import_openmm
+from nequip_openmm.model.file import model_from_bytes, model_to_bytes
+from nequip_openmm.potential import Potential
+from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL, NM_TO_ANGSTROM
+
+__all__ = ["PICKLE_VERSION", "Computation", "potential_from_bytes", "potential_to_bytes", "restore"]
+
+PICKLE_VERSION = 1
+FloatArray = NDArray[np.float64]
+
+
+class _Memo(NamedTuple):
+    """The last evaluation."""
+
+    positions: FloatArray
+    box: FloatArray
+    energy: float
+    forces: FloatArray
+
+
+class Computation:
+    """Energy and forces of the atoms of a System that a potential describes.
+
+    OpenMM evaluates forces again whenever a reporter asks for the energy; the last result is kept for that. One computation
+    may serve several Contexts and threads.
+
+    Parameters
+    ----------
+    potential
+        The potential; its weights are not to be changed any more.
+    types
+        Type of every atom that the potential sees: index of its element in the potential's species.
+    is_periodic
+        Whether OpenMM's box is read.
+    atoms
+        Indices of those atoms among OpenMM's particles; None means that the particles are just these atoms.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        types: Sequence[int],
+        is_periodic: bool,
+        atoms: Sequence[int] | None = None,
+    ) -> None:
+        self.potential = potential
+        self.types = np.array(list(types), dtype=np.int64)
+        self.is_periodic = is_periodic
+        self.atoms = None if atoms is None else np.array(list(atoms), dtype=np.int64)
+        numbers = np.array(potential.info.config.atomic_numbers)[self.types]
+        self._evaluator = potential.evaluator(numbers, is_periodic)
+        self._memo: _Memo | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, state: Any) -> tuple[float, FloatArray]:
+        """Evaluate an `openmm.State`; raises as `evaluate` does. OpenMM passes on only the message, as an OpenMMException."""
+        nm = import_openmm().unit.nanometer
+        positions = np.array(state.getPositions(asNumpy=True).value_in_unit(nm), dtype=np.float64)
+        box = np.zeros((3, 3))
+        if self.is_periodic:
+            vectors = state.getPeriodicBoxVectors(asNumpy=True)
+            box = np.array(vectors.value_in_unit(nm), dtype=np.float64)
+        return self.evaluate(positions, box)
+
+    def evaluate(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
+        """Return energy and forces.
+
+        Parameters
+        ----------
+        positions
+            (n_particles, 3) nm; kept, so not to be changed afterwards.
+        box
+            (3, 3) box vectors as rows in nm; ignored where nothing repeats.
+
+        Raises
+        ------
+        BackendError
+            If the System holds other particles than the potential was made for.
+        RunFailed
+            If positions are not finite or too far away to be meant, atoms overlap, or the energy or a force is not finite.
+        """
+        with self._lock:
+            memo = self._memo
+            if (
+                memo is None
+                or not np.array_equal(memo.positions, positions)
+                or not np.array_equal(memo.box, box)
+            ):
+                memo = _Memo(positions, box, *self._evaluate(positions, box))
+                self._memo = memo
+        return memo.energy, memo.forces.copy()
+
+    def _evaluate(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
+        chosen = positions if self.atoms is None else positions[self.atoms]
+        if len(chosen) != len(self.types):
+            raise BackendError(
+                f"the potential was made for {len(self.types)} atoms but the System has {len(chosen)} particles; "
+                "make the force with atoms="
+            )
+        cell = box * NM_TO_ANGSTROM if self.is_periodic else None
+        try:
+            found = self._evaluator.evaluate(chosen * NM_TO_ANGSTROM, cell)
+        except RunFailed as failure:
+            raise RunFailed(
+                "the potential gave an energy or a force that is not finite: atoms overlap, or the simulation has blown up",
+                code=failure.code,
+            ) from failure
+        except StructureError as error:
+            raise RunFailed(
+                f"the simulation has blown up, or its start is wrong: {error}", code="non-finite"
+            ) from error
+        atom_forces = found.forces * (EV_TO_KJ_PER_MOL / ANGSTROM_TO_NM)
+        energy = float(found.energy) * EV_TO_KJ_PER_MOL
+        if self.atoms is None:
+            return energy, atom_forces
+        forces = np.zeros((len(positions), 3))
+        forces[self.atoms] = atom_forces
+        return energy, forces
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        settings = {
+            "types": self.types.tolist(),
+            "is_periodic": self.is_periodic,
+            "atoms": None if self.atoms is None else self.atoms.tolist(),
+            "device": str(self.potential.device),
+            "engine": self.potential.requested_engine,
+            "threads": self.potential.threads,
+        }
+        return restore, (PICKLE_VERSION, potential_to_bytes(self.potential), settings)
+
+
+def restore(version: int, content: bytes, settings: dict[str, Any]) -> Computation:
+    """Rebuild a `Computation` from what a pickle holds; on the CPU where the device it had is missing.
+
+    Raises
+    ------
+    ModelFileError
+        If it was written by a newer version of this package, or is damaged.
+    """
+    if version != PICKLE_VERSION:
+        raise ModelFileError(
+            f"this NequIP force has format {version}, but this version of nequip-openmm reads {PICKLE_VERSION}; "
+            "upgrade nequip-openmm or make the System again"
+        )
+    device = torch.device(settings["device"])
+    if device.type == "cuda" and not torch.cuda.is_available():
+        device = torch.device("cpu")
+    potential = potential_from_bytes(content, device, settings["engine"], settings["threads"])
+    return Computation(potential, settings["types"], settings["is_periodic"], settings["atoms"])
+
+
+def potential_to_bytes(potential: Potential) -> bytes:
+    """Return the model file of a potential."""
+    info = potential.info
+    return model_to_bytes(potential.model, {"training": info.training, "metrics": info.metrics})
+
+
+def potential_from_bytes(
+    content: bytes, device: torch.device | str, engine: Any, threads: int | None
+) -> Potential:
+    """Return the potential of a model file's content; raises `ModelFileError` if it is damaged."""
+    model, info = model_from_bytes(content, device, name="the model in this System")
+    return Potential(model, info, engine, threads)
