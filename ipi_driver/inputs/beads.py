@@ -11,17 +11,21 @@ Source: K. S. Schweizer et al., J. Chem. Phys. 75, 1347 (1981), doi:10.1063/1.44
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from ase import Atoms
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from nequip_openmm.data.frame import Frame
-from nequip_openmm.potential import Potential
 from nequip_openmm.units import (
     BOLTZMANN_EV_PER_K,
     ROOT_EV_PER_ANGSTROM2_AMU_TO_WAVENUMBER,
     WAVENUMBER_TO_EV,
 )
+
+if TYPE_CHECKING:
+    from nequip_openmm.potential import Potential
 
 __all__ = ["energy_deficit", "highest_wavenumber", "suggested_beads"]
 

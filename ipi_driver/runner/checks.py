@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,9 @@ from ipi_driver.inputs.beads import (
     suggested_beads,
 )
 from nequip_openmm.errors import StructureError
-from nequip_openmm.potential import Potential, load
+
+if TYPE_CHECKING:
+    from nequip_openmm.potential import Potential
 
 __all__ = ["check_start", "warnings_about"]
 
@@ -30,6 +34,8 @@ def check_start(spec: PimdSpec, start: Start) -> Potential:
     UserError
         For a model that cannot be read, elements it does not know, atoms that overlap, forces above the guard's limit.
     """
+    from nequip_openmm.potential import load  # torch: needed here only, and by the drivers
+
     potential = load(
         spec.model, device=spec.device, dtype=None if spec.dtype == "auto" else spec.dtype
     )

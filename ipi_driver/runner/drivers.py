@@ -18,8 +18,11 @@ from nequip_openmm.runs import RunFolder
 
 __all__ = ["Drivers"]
 
+CLIENT = "ipi_driver.runner.client"
 RETRY_S = 120.0  # for i-PI to open its socket
+_DISMISSED = 0  # by EXIT, or because i-PI has hung up: most likely the run is over
 _USER_ERROR, _FAILED = 2, 3  # exit codes after which another try would end the same way
+_FAREWELL_S = 5.0  # i-PI needs no longer to end after it has dismissed its drivers
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
 _GRACE_S = 10.0  # for the evaluation in flight
 _THREADS = "OMP_NUM_THREADS"
@@ -78,6 +81,7 @@ class Drivers:
             if slot.child is None:
                 if time.monotonic() >= slot.restart_at:
                     self._start(slot)
+                    self._warn("driver-restarted", f"driver {slot.number} was started again")
             elif (code := slot.child.exit_code()) is not None:
                 self._bury(slot, slot.child, code)
 
@@ -105,8 +109,7 @@ class Drivers:
     def _start(self, slot: _Slot) -> None:
         self._error_file(slot).unlink(missing_ok=True)
         log = self._folder / f"driver-{slot.number}.log"
-        module = "ipi_driver.runner.client"
-        slot.child = Child(module, self._folder.path, self._options(slot), log, self._threads())
+        slot.child = Child(CLIENT, self._folder.path, self._options(slot), log, self._threads())
 
     def _options(self, slot: _Slot) -> list[str]:
         spec, address = self._spec, self._address
@@ -140,6 +143,9 @@ class Drivers:
                 hint=f"See {child.log.name} in the run folder; then go on with --resume.",
             )
         delay = min(_FIRST_DELAY_S * 2 ** (slot.deaths - 1), _LONGEST_DELAY_S)
+        if code == _DISMISSED:
+            slot.restart_at = time.monotonic() + max(delay, _FAREWELL_S)
+            return
         slot.restart_at = time.monotonic() + delay
         self._warn(
             "driver-died",

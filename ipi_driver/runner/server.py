@@ -18,6 +18,7 @@ from ipi.engine.simulation import Simulation
 from ipi.utils.softexit import softexit
 
 from ipi_driver.runner.link import ORDERED, Link
+from nequip_openmm.errors import RunFailed, UserError
 from nequip_openmm.runs import atomic_write
 
 __all__ = ["main"]
@@ -65,7 +66,8 @@ class _Server:
             message=" ".join(str(error).split()),
             errno=getattr(error, "errno", None),
             filename=getattr(error, "filename", None),
-            code=getattr(error, "code", None),
+            is_users=isinstance(error, UserError),
+            code=getattr(error, "code", None) if isinstance(error, RunFailed) else None,
             hint=getattr(error, "hint", ""),
         )
 

@@ -139,20 +139,23 @@ class Session:
         return failure
 
     def _read_outputs(self, bar: ProgressBar) -> None:
-        has_new = False
         for replica, tail in enumerate(self._properties):
-            for row in tail.rows():
-                has_new = True
-                if self.last is None:
-                    self._events.status("running")
-                self.last = row if replica == 0 or self.last is None else self.last
-                self.step = int(self.last["step"])
+            rows = tail.rows()
+            for row in rows:
                 check_row(row, self._spec)
-                self._teller.sample(row, replica)
+            if rows:
+                self._note_rows(rows, replica, bar)
         if self._frames.update():
             self._teller.frame(self._frames)
         self._note_checkpoints()
-        if has_new:
+
+    def _note_rows(self, rows: list[Row], replica: int, bar: ProgressBar) -> None:
+        if self.last is None:
+            self._events.status("running")
+        self._teller.samples(rows, replica)
+        if replica == 0 or self.last is None:
+            self.last = rows[-1]
+            self.step = int(self.last["step"])
             self._teller.progress(self.step, self.last, bar)
 
     def _note_checkpoints(self) -> None:
@@ -220,8 +223,10 @@ class Session:
         message = failure["message"] or failure["type"]
         if failure["errno"] in (errno.ENOSPC, errno.EDQUOT):
             return write_failure(OSError(failure["errno"], message, failure["filename"]))
-        if failure["type"] in ("RunFailed", "BadResult"):
-            return RunFailed(message, code=failure["code"] or "failed", hint=failure["hint"])
+        if failure["is_users"]:
+            return UserError(message)
+        if failure["code"] is not None:
+            return RunFailed(message, code=failure["code"], hint=failure["hint"])
         return RunFailed(
             f"i-PI stopped at step {self.step}: {failure['type']}: {message}",
             code="ipi",

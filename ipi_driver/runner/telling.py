@@ -18,12 +18,13 @@ logger = logging.getLogger(
     "nequip_openmm.pimd"
 )  # a child of the logger that a run folder's log listens to
 Row = dict[str, float]
+_AT_ONCE = 5  # samples; the files are looked at ten times a second
 
 
 class Teller:
     """Writes to the event stream, and to the console what a person should see.
 
-    Files get every sample and frame; the stream at most 50 samples and 10 frames a second.
+    Files get every sample and frame; the stream some of those that came together, the last always.
 
     Parameters
     ----------
@@ -40,13 +41,16 @@ class Teller:
         self._events = events
         self._console = console
         self._pace = Pace(spec.steps, spec.timestep)
-        self._sample_is_due, self._frame_is_due = Throttle(0.02), Throttle(0.1)
         self._progress_is_due = Throttle(0.5)
 
-    def sample(self, row: Row, replica: int) -> None:
-        """Tell a row of properties; energies in eV, of the physical system and not of the ring polymer."""
-        if not self._sample_is_due():
-            return
+    def samples(self, rows: list[Row], replica: int) -> None:
+        """Tell rows of properties that were found together: a few, the last of them always."""
+        stride = -(-len(rows) // _AT_ONCE)
+        for row in reversed(rows[::-stride]):
+            self._sample(row, replica)
+
+    def _sample(self, row: Row, replica: int) -> None:
+        """Tell a row; energies in eV, of the physical system and not of the ring polymer."""
         kinetic = row.get("kinetic_cv", row.get("kinetic_md"))
         potential = row.get("potential")
         pressure = row.get("pressure_cv", row.get("pressure_md"))
@@ -69,10 +73,9 @@ class Teller:
 
     def frame(self, tail: FrameTail) -> None:
         """Tell that a frame has been written, and where it ends."""
-        if self._frame_is_due():
-            self._events.emit(
-                "frame", step=tail.step, path=tail.path.name, bytes=tail.bytes, frames=tail.frames
-            )
+        self._events.emit(
+            "frame", step=tail.step, path=tail.path.name, bytes=tail.bytes, frames=tail.frames
+        )
 
     def progress(self, step: int, last: Row | None, bar: ProgressBar) -> None:
         """Tell how far the run is and how fast."""
