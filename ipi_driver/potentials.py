@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from ipi_driver.evaluator import Results
 from ipi_driver.extras import extras_texts
 from ipi_driver.template import Template, read_template
-from nequip_openmm.data.frame import Frame
 from nequip_openmm.errors import ConfigError, StructureError
 
 if TYPE_CHECKING:
-    from nequip_openmm.potential import Evaluation, Potential
+    from nequip_openmm.potential import Potential
 
 __all__ = ["PotentialEvaluator", "load_evaluator"]
 
@@ -49,11 +48,15 @@ class PotentialEvaluator:
     ) -> None:
         if not potentials:
             raise ConfigError("a driver needs at least one model; give --model")
-        self.potentials = list(potentials)
         self.template = template
         self.gives_atomic_energies = gives_atomic_energies
         self._has_seen_structure = False
-        self._try_template()
+        frame = template.frame
+        try:
+            self._members = [p.evaluator(frame.numbers, frame.pbc) for p in potentials]
+            self._evaluate(frame.positions[None], frame.cell[None])  # also compiles what must be
+        except StructureError as error:
+            raise StructureError(f"{template.source}: {error}") from error
 
     @property
     def n_atoms(self) -> int:
@@ -68,26 +71,14 @@ class PotentialEvaluator:
             self._has_seen_structure = True
         return self._evaluate(positions, cells)
 
-    def _try_template(self) -> None:
-        """Evaluate the template: refuses what cannot work and warms up what is compiled when first called."""
-        for potential in self.potentials:
-            try:
-                potential.evaluate(self.template.frame)
-            except StructureError as error:
-                raise StructureError(f"{self.template.source}: {error}") from error
-
     def _evaluate(self, positions: FloatArray, cells: FloatArray) -> Results:
-        frame = self.template.frame
-        frames = [
-            Frame(frame.numbers, points, cell, frame.pbc) for points, cell in zip(positions, cells)
-        ]
-        members = [cast("list[Evaluation]", p.evaluate(frames)) for p in self.potentials]
-        energies = np.array([[e.energy for e in member] for member in members])  # (K, n)
-        forces = np.array([[e.forces for e in member] for member in members])  # (K, n, N, 3)
-        virials = np.array([[e.virial for e in member] for member in members])  # (K, n, 3, 3)
+        found = [member.evaluate(positions, cells) for member in self._members]
+        energies = np.array([member.energy for member in found])  # (K, n)
+        forces = np.array([member.forces for member in found])  # (K, n, N, 3)
+        virials = np.array([member.virial for member in found])  # (K, n, 3, 3)
         atomic = None
         if self.gives_atomic_energies:
-            atomic = np.array([[e.energies for e in member] for member in members]).mean(axis=0)
+            atomic = np.mean([member.energies for member in found], axis=0)
         return Results(
             energies.mean(axis=0),
             forces.mean(axis=0),
