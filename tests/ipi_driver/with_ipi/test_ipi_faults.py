@@ -71,7 +71,7 @@ def test_sigterm_to_ipi(new_run: Runs, undisturbed: dict[str, str]) -> None:
     run = new_run().write(BRIEF, BATCHED)
     server, client = run.serve(), run.paused_client()
     server.send(signal.SIGTERM)
-    server.says("SOFTEXIT")
+    server.says("Kill signal received")
     run.let_go()
     assert server.wait() == 0
     assert client.wait() == 0
