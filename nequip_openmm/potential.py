@@ -106,7 +106,7 @@ class Potential:
         What its file says; None describes the model as it is.
     engine
         ``"fused"``, the kernels for CPUs; ``"reference"``, the network as PyTorch runs it; or ``"auto"`` for fused on the CPU
-        where it works, else reference. The fused engine takes the weights as they are when it is first used.
+        where it works, else reference.
     threads
         Of the fused engine; None is as many as PyTorch uses, which obeys ``OMP_NUM_THREADS``.
 
@@ -129,6 +129,7 @@ class Potential:
         self.threads = threads
         self.requested_engine: EngineName = engine
         self._chosen: Chosen | None = None
+        self._weights: tuple[Any, ...] = ()  # that the engine was made for
         self._lock = threading.Lock()
         if engine == "fused":
             self._choose()  # says now what stands in its way
@@ -252,15 +253,17 @@ class Potential:
         return Prediction(*map(torch.from_numpy, (energy, *found)))
 
     def _choose(self) -> Chosen:
-        """Return the engine, made when it is first wanted."""
+        """Return the engine, made when it is first wanted and again when weights have changed."""
         with self._lock:
-            if self._chosen is None:
+            weights = _state_of(self.model)
+            if self._chosen is None or weights != self._weights:
+                self._weights = weights
                 self._chosen = choose_engine(self.model, self.requested_engine, self.threads)
             return self._chosen
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what copies and other processes make anew."""
-        return {**self.__dict__, "_chosen": None, "_lock": None}
+        return {**self.__dict__, "_chosen": None, "_weights": (), "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
@@ -323,6 +326,12 @@ def _dtype(name: torch.dtype | str | None) -> torch.dtype | None:
     if name is not None and found not in (torch.float32, torch.float64):
         raise BackendError(f"precision must be 'float32' or 'float64', got {name!r}")
     return found
+
+
+def _state_of(model: NequIP) -> tuple[Any, ...]:
+    """Return what is different when a weight has changed."""
+    tensors = (*model.parameters(), *model.buffers())
+    return tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors)
 
 
 def _pairs(batch: Batch) -> PairList:

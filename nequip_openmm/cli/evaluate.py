@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from nequip_openmm.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from nequip_openmm.data import Dataset
+    from nequip_openmm.engines import EngineName
     from nequip_openmm.potential import Potential
     from nequip_openmm.training.evaluate import Errors
 
@@ -77,6 +78,9 @@ def evaluate(
     dtype: Annotated[
         str | None, typer.Option(help="float32 or float64.", show_default="the model's")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="auto|fused|reference", help="What computes the model.")
+    ] = "auto",
 ) -> None:
     """Measure a potential against a data set."""
     from nequip_openmm.data import Keys, read_dataset
@@ -84,7 +88,7 @@ def evaluate(
     from nequip_openmm.training.evaluate import evaluate_model
 
     _refuse_existing(output, plot, predictions)
-    potential = load(model, device, dtype)
+    potential = load(model, device, dtype, cast("EngineName", engine))
     frames = read_dataset(
         dataset,
         format=data_format,

@@ -52,6 +52,12 @@ def md(
         bool | None,
         typer.Option("--minimise", help="Relax the start before the dynamics.", show_default=False),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|fused|reference", help="What computes the model.", show_default="auto"
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the random numbers.", show_default="1")
     ] = None,
@@ -83,6 +89,7 @@ def md(
         "timestep": timestep,
         "steps": steps,
         "minimise": minimise,
+        "engine": engine,
         "seed": seed,
     }
     given = {name: value for name, value in options.items() if value is not None}

@@ -116,7 +116,7 @@ def run_simulation(
     warnings = warnings_about(spec, structure, potential.cutoff)
     simulation = system.make_simulation(spec, structure, potential)
     folder = RunFolder.create(output, files.KIND, spec.model_dump(mode="json"))
-    session = _Session(spec, folder, simulation, commands, console)
+    session = _Session(spec, folder, simulation, potential, commands, console)
     return session.run(events, warnings, first=True)
 
 
@@ -160,7 +160,7 @@ def resume_simulation(
     if changed:
         _save_spec(folder, spec)
         files.write_script(folder, spec, simulation)
-    session = _Session(spec, folder, simulation, commands, console)
+    session = _Session(spec, folder, simulation, potential, commands, console)
     return session.run(events, [], first=False, checkpoint=checkpoint)
 
 
@@ -172,12 +172,14 @@ class _Session:
         spec: SimulationSpec,
         folder: RunFolder,
         simulation: app.Simulation,
+        potential: Potential,
         commands: Commands | None,
         console: Console | None,
     ) -> None:
         self.spec = spec
         self.folder = folder
         self.simulation = simulation
+        self.potential = potential
         self.commands = commands
         self.console = console
 
@@ -241,6 +243,7 @@ class _Session:
             spec=spec.model_dump(mode="json"),
             platform=platform,
             openmm=openmm.__version__,
+            engine=self.potential.engine,
         )
         logger.info(
             "%s, %d atoms, %s at %g K, %d steps of %g fs, OpenMM %s on %s",
@@ -253,6 +256,7 @@ class _Session:
             openmm.__version__,
             platform,
         )
+        logger.info("engine %s: %s", self.potential.engine, self.potential.engine_reason)
         for code, message in warnings:
             stream.warning(code, message)
             logger.warning(message)
@@ -275,7 +279,8 @@ def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
 def _load(model: Path, spec: SimulationSpec) -> Potential:
     dtype = None if spec.dtype == "auto" else spec.dtype
     platform, _ = system.choose_platform(spec)
-    return load(model, device=system.model_device(platform.getName(), spec), dtype=dtype)
+    device = system.model_device(platform.getName(), spec)
+    return load(model, device, dtype, spec.engine, spec.threads)
 
 
 def _refuse_changes(spec: SimulationSpec, folder: RunFolder) -> None:

@@ -78,7 +78,9 @@ system.addForce(barostat)
         else ""
     )
     return f"""# The potential is the only interaction; the centre of mass is kept at rest.
-potential = NequIPPotential(str(here / "model.safetensors"), device={device!r}, dtype={dtype!r})
+potential = NequIPPotential(
+    str(here / "model.safetensors"), device={device!r}, dtype={dtype!r}, engine={spec.engine!r}, threads={spec.threads!r}
+)
 system = potential.createSystem(topology, removeCMMotion=True, backend={spec.backend!r})
 {barostat}"""
 
@@ -99,7 +101,7 @@ def _simulation(spec: SimulationSpec, platform: str) -> str:
 
     properties = platform_properties(platform, spec)
     comment = (
-        "\n# One thread, because every thread draws its own random numbers; the model runs in PyTorch's threads."
+        "\n# One thread, because every thread draws its own random numbers; the model runs in threads of its own."
         if platform == "CPU"
         else ""
     )

@@ -84,6 +84,10 @@ class SimulationSpec(Settings):
     """PyTorch device of the model, such as cpu or cuda:1; None follows the platform."""
     dtype: Literal["auto", "float32", "float64"] = "auto"
     """Precision of the model; auto is that of the model file."""
+    engine: Literal["auto", "fused", "reference"] = "auto"
+    """What computes the model: fused kernels for CPUs, or the network in PyTorch; auto is fused on the CPU."""
+    threads: int | None = Field(None, ge=1, le=4096)
+    """Threads of the fused engine; None is as many as PyTorch uses, which obeys OMP_NUM_THREADS."""
     backend: Literal["auto", "TorchForce", "PythonForce"] = "auto"
     """How the model enters OpenMM."""
 

@@ -81,7 +81,7 @@ def make_integrator(spec: SimulationSpec) -> openmm.Integrator:
 def choose_platform(spec: SimulationSpec) -> tuple[openmm.Platform, dict[str, str]]:
     """Return the platform and its properties.
 
-    The CPU platform gets one thread: the model, which does nearly all the work, runs in PyTorch's threads, and a fixed
+    The CPU platform gets one thread: the model, which does nearly all the work, has threads of its own, and a fixed
     number makes a run repeatable, because every thread of the platform draws its own random numbers.
 
     Raises
@@ -115,7 +115,7 @@ def platform_properties(name: str, spec: SimulationSpec) -> dict[str, str]:
 
 def model_device(name: str, spec: SimulationSpec) -> str | None:
     """Return the PyTorch device asked for, else that of the platform of that name; None takes a GPU if there is one."""
-    if spec.device is None and name in _CPU_PLATFORMS:
+    if spec.device is None and (name in _CPU_PLATFORMS or spec.engine == "fused"):
         return "cpu"
     return spec.device
 
