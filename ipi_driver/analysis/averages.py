@@ -14,6 +14,7 @@ from nequip_openmm.units import BOLTZMANN_EV_PER_K, REDUCED_PLANCK_SQUARED_PER_A
 __all__ = ["Element", "Summary", "disagreement", "free_gyration", "summarise"]
 
 QUANTITIES = ("potential", "temperature", "pressure_cv", "volume", "density")
+CLASSICAL = ("pressure_md",)  # of several beads it would be that of the ring polymer
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def summarise(run: Run) -> Summary:
         samples=len(longest.time),
         total=_element(run, "all", len(run.symbols), run.series),
         elements=_elements(run),
-        means={name: _mean(run.series[name]) for name in QUANTITIES if name in run.series},
+        means={name: _mean(run.series[name]) for name in _quantities(run)},
         drift=_drift(run),
     )
 
@@ -129,6 +130,11 @@ def free_gyration(mass: float, temperature: float, n_beads: int) -> float:
     """
     square = REDUCED_PLANCK_SQUARED_PER_AMU / (4.0 * mass * BOLTZMANN_EV_PER_K * temperature)
     return math.sqrt(square * (1.0 - 1.0 / n_beads**2))
+
+
+def _quantities(run: Run) -> list[str]:
+    wanted = QUANTITIES + (CLASSICAL if run.replica.n_beads == 1 else ())
+    return [name for name in wanted if name in run.series]
 
 
 def _elements(run: Run) -> tuple[Element, ...]:

@@ -166,7 +166,7 @@ def _replica(
     properties = tuple(folder / f"{stem}{output.filename}" for output in files)
     motion = system.motion.dynamics
     return Replica(
-        name=f"{folder}:{prefix}" if is_one_of_many else str(folder),
+        name=f"{_shown(folder)}:{prefix}" if is_one_of_many else _shown(folder),
         properties=tuple(path for path in properties if path.is_file()),
         positions=_trajectory(folder, stem, outputs, "positions"),
         centroid=next(iter(_trajectory(folder, stem, outputs, "x_centroid")), None),
@@ -176,6 +176,10 @@ def _replica(
         mode=motion.mode.fetch(),
         has_own_masses=any(tag == "masses" for tag, _ in system.initialize.extra),
     )  # fmt: skip
+
+
+def _shown(folder: Path) -> str:
+    return str(folder) if folder.name else folder.resolve().name  # of "."
 
 
 def _trajectory(folder: Path, stem: str, outputs: Any, what: str) -> tuple[Path, ...]:
@@ -197,9 +201,16 @@ def _sorted(folder: Path, stem: str) -> str:
 
     In replica exchange i-PI's files follow replicas, whose temperatures change; averages over them mean nothing.
     """
-    if not any(folder.glob(f"{SORTED}{stem}*")):
+    raw, in_order = _newest(folder, stem), _newest(folder, f"{SORTED}{stem}")
+    if in_order is None or (raw is not None and raw > in_order):
+        state = "was not sorted" if in_order is None else "has gone on since it was sorted"
         raise DataError(
-            f"{folder}: replicas exchanged their temperatures, so that {stem}* mixes them; "
-            f"run `i-pi-remdsort RESTART` in that folder first, then repeat this command"
+            f"{folder}: replicas exchanged their temperatures, so that {stem}* mixes them, and {state}; "
+            "run `i-pi-remdsort RESTART` in that folder, then repeat this command"
         )
     return f"{SORTED}{stem}"
+
+
+def _newest(folder: Path, stem: str) -> float | None:
+    """Return when a file whose name begins so was last written."""
+    return max((path.stat().st_mtime for path in folder.glob(f"{stem}*")), default=None)

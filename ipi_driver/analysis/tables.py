@@ -23,11 +23,13 @@ Rows = list[tuple[str, ...]]
 
 SIGMAS = 4.0  # estimators, or numbers of beads, differ beyond so many standard errors
 RELATIVE = 0.015  # and beyond this fraction
+LARGE = 0.05  # an error of more than this fraction tells little
 
 _LABELS = {
     "potential": "potential energy (eV)",
     "temperature": "temperature of the beads' momenta (K)",
     "pressure_cv": "pressure, centroid-virial (bar)",
+    "pressure_md": "pressure (bar)",
     "volume": "volume (Å³)",
     "density": "density (g/cm³)",
 }
@@ -92,8 +94,11 @@ def estimators_text(summary: Summary) -> str:
                 "Both have the same mean in an exact simulation: the time step is too long for the stiff modes of the ring "
                 "polymer (halve it, or use splitting='baoab'), or the run was not yet in equilibrium."
             )
-    if disagreement(summary.total) is None:
+    cv, td = summary.total.kinetic_cv, summary.total.kinetic_td
+    if cv is None or td is None or disagreement(summary.total) is None:
         return ""
+    if math.hypot(cv.error, td.error) > LARGE * cv.value:
+        return "The two estimators agree, but their errors are still large: run longer."
     return "The two estimators agree within their errors, so the time step resolves the modes of the ring polymer."
 
 

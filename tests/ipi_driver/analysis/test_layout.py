@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,10 @@ def test_replicas_that_exchange_are_read_sorted_only(tmp_path: Path) -> None:
         "SRT_cold_simulation.out",
         "SRT_hot_simulation.out",
     ]
+    later = (tmp_path / "SRT_hot_simulation.out").stat().st_mtime + 10.0
+    os.utime(tmp_path / "cold_simulation.out", (later, later))
+    with pytest.raises(DataError, match="gone on since it was sorted"):
+        read_layout(tmp_path)
 
 
 def test_masses_of_the_input_are_noticed(by_hand: Path) -> None:
