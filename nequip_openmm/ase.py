@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from nequip_openmm.engines import EngineName
+from nequip_openmm.evaluator import Evaluator
 from nequip_openmm.potential import Potential, load
 
 __all__ = ["NequIPCalculator"]
@@ -25,7 +28,7 @@ class NequIPCalculator(Calculator):
     ----------
     potential
         A model file or a loaded `Potential`.
-    device, dtype
+    device, dtype, engine, threads
         See `nequip_openmm.load`; only for a file.
 
     Examples
@@ -46,12 +49,16 @@ class NequIPCalculator(Calculator):
         potential: Potential | Path | str,
         device: torch.device | str | None = None,
         dtype: torch.dtype | str | None = None,
+        engine: EngineName = "auto",
+        threads: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(potential, Potential):
-            potential = load(potential, device, dtype)
+            potential = load(potential, device, dtype, engine, threads)
         self.potential: Potential = potential
+        self._evaluator: Evaluator | None = None
+        self._made_for: Atoms | None = None
 
     def calculate(
         self,
@@ -61,12 +68,26 @@ class NequIPCalculator(Calculator):
     ) -> None:
         """Evaluate the potential and fill ``results``."""
         super().calculate(atoms, list(properties), list(system_changes))
-        found = self.potential.evaluate(self.atoms, stress=bool(self.atoms.pbc.all()))
+        found = self._evaluator_of(self.atoms).evaluate(self.atoms.positions, self.atoms.cell.array)
         self.results = {
-            "energy": found.energy,
-            "free_energy": found.energy,
+            "energy": float(found.energy),
+            "free_energy": float(found.energy),
             "energies": found.energies,
             "forces": found.forces,
         }
-        if found.stress is not None:
-            self.results["stress"] = full_3x3_to_voigt_6_stress(found.stress)
+        if self.atoms.pbc.all():
+            stress = -found.virial / self.atoms.get_volume()
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+
+    def _evaluator_of(self, atoms: Atoms) -> Evaluator:
+        """Return the evaluator with its neighbour lists, a new one when elements or periodicity are others."""
+        made_for = self._made_for
+        if (
+            self._evaluator is None
+            or made_for is None
+            or not np.array_equal(made_for.numbers, atoms.numbers)
+            or not np.array_equal(made_for.pbc, atoms.pbc)
+        ):
+            self._evaluator = self.potential.evaluator(atoms.numbers, atoms.pbc)
+            self._made_for = atoms.copy()
+        return self._evaluator

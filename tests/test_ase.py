@@ -13,6 +13,7 @@ from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 
 from nequip_openmm.ase import NequIPCalculator
+from nequip_openmm.errors import StructureError
 from nequip_openmm.model.file import save_model
 from tests.model import cases
 
@@ -54,6 +55,31 @@ def test_results_follow_the_atoms() -> None:
     assert atoms.get_potential_energy() != before
     atoms.positions[0] -= 0.1
     assert atoms.get_potential_energy() == pytest.approx(before, abs=1e-12)
+
+
+def test_one_calculator_serves_atoms_of_all_kinds() -> None:
+    calculator = NequIPCalculator(cases.potential("l1"))
+    for _ in range(2):
+        for make in cases.STRUCTURES.values():
+            atoms = make()
+            atoms.calc = calculator
+            wanted = calculator.potential.evaluate(atoms)
+            assert atoms.get_potential_energy() == wanted.energy
+            np.testing.assert_array_equal(atoms.get_forces(), wanted.forces)
+
+
+def test_structures_that_cannot_be_evaluated_are_refused_at_any_time() -> None:
+    atoms = cases.ethanol()
+    atoms.calc = NequIPCalculator(cases.potential("l1"))
+    atoms.get_potential_energy()
+    atoms.positions[3] = atoms.positions[4] + 0.01
+    with pytest.raises(StructureError, match=r"atoms 3 \(H\) and 4 \(H\)"):
+        atoms.get_potential_energy()
+    atoms.positions[3] = np.nan
+    with pytest.raises(StructureError, match="atom 3 is not finite"):
+        atoms.get_forces()
+    atoms.positions[3] = [5.0, 0.0, 0.0]
+    assert np.isfinite(atoms.get_potential_energy())
 
 
 def test_a_minimum_is_found() -> None:
