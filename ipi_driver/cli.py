@@ -105,10 +105,11 @@ def drive(
         typer.echo(__version__ if version else str(PES_FILE))
         return
     from ipi_driver.driver import run
-    from ipi_driver.failures import write_error
+    from ipi_driver.failures import clear_error, write_error
     from ipi_driver.potentials import load_evaluator
 
     _log_to_stderr()
+    clear_error(error_file)
     try:
         if not model or template is None:
             raise UserError("give --model and --template")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PotentialEvaluator", "load_evaluator"]
 
+log = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
+
+STRONG_FORCE = 50.0
+"""eV/Å; a structure that is meant has none as strong."""
 
 
 class PotentialEvaluator:
@@ -66,10 +71,13 @@ class PotentialEvaluator:
     def evaluate(self, positions: FloatArray, cells: FloatArray) -> Results:
         """Evaluate n structures at once; see `ipi_driver.evaluator.Evaluator`."""
         self.template.check_cells(cells)
-        if not self._has_seen_structure:
-            self.template.check_order(positions[0])
-            self._has_seen_structure = True
-        return self._evaluate(positions, cells)
+        is_first, self._has_seen_structure = not self._has_seen_structure, True
+        if is_first:
+            self.template.check_start(positions[0])
+        results = self._evaluate(positions, cells)
+        if is_first:
+            _warn_of_strong_forces(results.forces)
+        return results
 
     def _evaluate(self, positions: FloatArray, cells: FloatArray) -> Results:
         found = [member.evaluate(positions, cells) for member in self._members]
@@ -84,6 +92,16 @@ class PotentialEvaluator:
             forces.mean(axis=0),
             virials.mean(axis=0),
             extras_texts(energies, forces, virials, atomic),
+        )
+
+
+def _warn_of_strong_forces(forces: FloatArray) -> None:
+    strongest = float(np.linalg.norm(forces, axis=-1).max())
+    if strongest > STRONG_FORCE:
+        log.warning(
+            "the first structure has a force of %.0f eV/Å: do template and i-PI's input hold the same atoms in the same "
+            "order, with units written, and is the start relaxed?",
+            strongest,
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +14,6 @@ from nequip_openmm.errors import RunFailed, UserError
 
 __all__ = ["answer_requests", "check_request", "n_distinct"]
 
-log = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 
 INVERSE_TOLERANCE = 1e-6
@@ -101,7 +98,6 @@ def _evaluate(evaluator: Evaluator, positions: FloatArray, cells: FloatArray) ->
     except UserError as error:
         raise RunFailed(str(error), code="structure") from error
     except Exception as error:
-        log.debug(traceback.format_exc())
         detail = " ".join(str(error).split())
         raise RunFailed(
             f"the evaluation failed with {type(error).__name__}: {detail}", code="evaluation"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import resource_tracker, shared_memory
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,13 +72,14 @@ def _attach(name: str) -> shared_memory.SharedMemory:
     if not re.fullmatch(r"[\w.-]+", name):
         raise _unusable(name, "is no valid name")
     try:
+        if sys.version_info >= (3, 13):
+            return shared_memory.SharedMemory(name=name, track=False)
         handle = shared_memory.SharedMemory(name=name)
     except (OSError, ValueError) as error:
         raise _unusable(name, f"cannot be opened: {error}") from error
-    # Python up to 3.12 would remove the server's segment when this process ends
-    tracked: Any = getattr(handle, "_name", None)
-    with suppress(KeyError):
-        resource_tracker.unregister(tracked, "shared_memory")
+    # these versions of Python would remove the server's segment when this process ends
+    tracked: str = handle._name  # type: ignore[attr-defined]
+    resource_tracker.unregister(tracked, "shared_memory")
     return handle
 
 

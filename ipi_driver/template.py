@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nequip_openmm.data.frame import Frame
 from nequip_openmm.errors import RunFailed, StructureError
-from nequip_openmm.units import length_factor
+from nequip_openmm.units import BOHR_TO_ANGSTROM, length_factor
 
 __all__ = ["Template", "read_template"]
 
@@ -22,11 +22,14 @@ FloatArray = NDArray[np.float64]
 LOWEST_CELL = 0.1
 """Å. A cell lower than this between two faces has collapsed: no two atoms come so close."""
 
-LARGEST_CHANGE = 100.0
+LARGEST_CHANGE = 1e4
 """Volume relative to the template's beyond which a simulation at constant pressure has blown up."""
 
 SAME_PLACE = 0.02
 """Å. Atoms of two structures that are closer than this are the same atom; file formats round less."""
+
+SAME_SIZE = 1e-4
+"""Relative difference in extent below which two structures are the same but for the unit of length."""
 
 _CELL = re.compile(r"CELL[({](abcABC|H|GENH)[)}]:?\s*((?:[-+.\deE]+\s*)+)")
 
@@ -71,14 +74,15 @@ class Template:
                 hint="The cell has collapsed or blown up (barostat, stress), or i-PI's input lacks the unit of its cell.",
             )
 
-    def check_order(self, positions: FloatArray) -> None:
-        """Refuse a structure (N, 3) in Å that is the template with its elements in another order.
+    def check_start(self, positions: FloatArray) -> None:
+        """Refuse a first structure (N, 3) in Å that shows that i-PI was told something else.
 
         Raises
         ------
         RunFailed
-            If every atom lies where the template has one, but some of other elements.
+            If it is the template in other units of length, or with its elements in another order.
         """
+        self._check_size(positions)
         nearest, distances = _nearest(self.frame.positions, positions)
         if len(set(nearest)) < len(nearest) or (distances > SAME_PLACE).any():
             return  # another configuration: nothing can be said
@@ -92,6 +96,18 @@ class Template:
                 code="atom-order",
                 hint="Give the structure file of i-PI's input as --template.",
             )
+
+    def _check_size(self, positions: FloatArray) -> None:
+        size, usual = (float(np.std(x, axis=0).max()) for x in (positions, self.frame.positions))
+        for unit, factor in (("Å", BOHR_TO_ANGSTROM), ("bohr", 1.0 / BOHR_TO_ANGSTROM)):
+            if usual > 0.0 and abs(size / usual / factor - 1.0) < SAME_SIZE:
+                other = "bohr" if unit == "Å" else "Å"
+                raise RunFailed(
+                    f"i-PI's structure is {factor:.4f} times as large as {self.source}: lengths in {unit} were read as {other}",
+                    code="units",
+                    hint="Write positions{angstrom} cell{angstrom} into the second line of i-PI's xyz file, which is in bohr "
+                    "otherwise.",
+                )
 
 
 def read_template(path: Path) -> Template:

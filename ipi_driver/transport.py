@@ -17,8 +17,8 @@ __all__ = ["Address", "Connecting", "InetAddress", "UnixAddress", "hang_up"]
 LONGEST_PATH = 107
 """Bytes that the kernel takes for the path of a unix socket."""
 
-SEND_SECONDS = 60.0
-"""A server that reads nothing for so long is dead; i-PI itself gives up after 2 s of silence within a message."""
+SEND_SECONDS = 600.0
+"""A server that reads nothing for so long is taken for dead; one that was suspended may come back before."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """A machine that vanishes without a word is noticed after two minutes."""

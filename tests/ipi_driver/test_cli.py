@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import subprocess
 import sys
 import threading
@@ -14,11 +15,14 @@ import numpy as np
 import pytest
 
 from ipi_driver import cli, pes
+from ipi_driver.client import ConnectionSettings
+from ipi_driver.driver import run
+from ipi_driver.evaluator import Results
 from ipi_driver.protocol import message
 from nequip_openmm import load
 from nequip_openmm.model.file import save_model
 from nequip_openmm.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
-from tests.ipi_driver.fake import Server, posdata
+from tests.ipi_driver.fake import Harmonic, Server, posdata, structures
 from tests.model import cases
 
 
@@ -64,6 +68,7 @@ def test_a_run_from_the_command_line(
 
     thread = threading.Thread(target=play, daemon=True)
     thread.start()
+    Path("driver_error.json").write_text("of an earlier driver")
     where = ["--unix", "--address", "test", "--sockets-prefix", f"{tmp_path}/ipi_"]
     assert cli._run([*files, *where]) == 0
     thread.join(5.0)
@@ -72,6 +77,31 @@ def test_a_run_from_the_command_line(
     assert "i-PI has sent EXIT" in said
     assert "2 structures in 1 evaluations" in said
     assert not Path("driver_error.json").exists()
+
+
+def test_an_unexpected_failure_leaves_its_traceback_in_the_file_and_not_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(Harmonic):
+        def evaluate(self, positions: np.ndarray, cells: np.ndarray) -> Results:
+            raise ZeroDivisionError("by zero")
+
+    server = Server(tmp_path)
+
+    def play() -> None:
+        peer = server.accept()
+        peer.greet()
+        peer.send(posdata(*structures(1), False), message("GETFORCE"))
+        peer.socket.shutdown(socket.SHUT_WR)
+
+    thread = threading.Thread(target=play, daemon=True)
+    thread.start()
+    assert run(Broken(), ConnectionSettings(server.address)) == 3
+    thread.join(5.0)
+    assert error_file()["code"] == "evaluation"
+    assert "ZeroDivisionError: by zero" in error_file()["title"]
+    assert "Traceback" in error_file()["detail"]
+    assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["atom-count", "protocol"])

@@ -159,7 +159,7 @@ def test_templates_that_no_model_can_evaluate(potential: Potential) -> None:
         PotentialEvaluator([], crystal())
 
 
-@pytest.mark.parametrize("factor", [0.1, 30.0, 0.0])
+@pytest.mark.parametrize("factor", [0.01, 30.0, 0.0])
 def test_cells_that_make_no_sense(potential: Potential, factor: float) -> None:
     template = crystal()
     evaluator = PotentialEvaluator([potential], template)
@@ -205,3 +205,27 @@ def test_atoms_in_another_order_are_noticed(potential: Potential) -> None:
     hydrogens = np.array([0, 1, 2, 3, 4, 5, 7, 6, 8])  # of one element: no matter
     assert template.frame.numbers[6] == template.frame.numbers[7]
     same.evaluate(template.frame.positions[None, hydrogens], np.zeros((1, 3, 3)))
+
+
+def test_lengths_read_in_the_wrong_unit_are_noticed(potential: Potential) -> None:
+    template = crystal("ethanol")
+    for factor, said in ((BOHR_TO_ANGSTROM, "Å were read as bohr"), (1 / BOHR_TO_ANGSTROM, "bohr")):
+        with pytest.raises(RunFailed, match=said) as error:
+            PotentialEvaluator([potential], template).evaluate(
+                factor * template.frame.positions[None], np.zeros((1, 3, 3))
+            )
+        assert error.value.code == "units"
+
+
+def test_strong_forces_at_the_start_are_warned_of(
+    potential: Potential, caplog: pytest.LogCaptureFixture
+) -> None:
+    template = crystal("ethanol")
+    evaluator = PotentialEvaluator([potential], template)
+    evaluator.evaluate(template.frame.positions[None], np.zeros((1, 3, 3)))
+    assert caplog.text == ""
+    zbl = PotentialEvaluator([cases.potential("zbl")], template)
+    squeezed = template.frame.positions.copy()
+    squeezed[1] += 0.7 * (squeezed[0] - squeezed[1])
+    zbl.evaluate(squeezed[None], np.zeros((1, 3, 3)))
+    assert "the same atoms in the same order" in caplog.text
