@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -33,8 +34,6 @@ logger = logging.getLogger(__name__)
 FLAGS = (
     "-std=c11",
     "-O3",
-    "-march=native",
-    "-mprefer-vector-width=512",  # else clang halves the vectors that the code asks for
     "-ffp-contract=fast",  # a multiplication and an addition are one operation, always
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -44,7 +43,7 @@ FLAGS = (
 _lock = threading.Lock()
 
 
-def load_library(name: str, source: str) -> ctypes.CDLL:
+def load_library(name: str, source: str, *, announces: bool = True) -> ctypes.CDLL:
     """Return the library compiled from C, from the cache on disk if it is there.
 
     The file's name holds a digest of all that the machine code depends on: source, flags, compiler and processor. Safe to call
@@ -56,6 +55,8 @@ def load_library(name: str, source: str) -> ctypes.CDLL:
         What the user reads while it compiles, and the beginning of the file's name.
     source
         One translation unit.
+    announces
+        Whether the user is told when it has to be compiled.
 
     Raises
     ------
@@ -63,17 +64,21 @@ def load_library(name: str, source: str) -> ctypes.CDLL:
         If there is no compiler, it fails, or the library cannot be loaded.
     """
     with _lock:
-        return _load(name, source)
+        return _load(name, source, announces)
 
 
 @cache
-def _load(name: str, source: str) -> ctypes.CDLL:
+def _load(name: str, source: str, announces: bool) -> ctypes.CDLL:
     compiler = _compiler()
     path = _library_path(name, source, compiler)
     if not path.exists():
-        logger.info("compiling kernels for %s (once on this machine, a few seconds)", name)
+        begin = time.monotonic()
+        # Warnings, because Python shows no other messages unless told to, and the user should know what takes seconds.
+        if announces:
+            logger.warning("compiling the %s for this processor: once, a few seconds", name)
         _compile(source, compiler, path)
-        logger.info("kernels for %s are compiled: %s", name, path)
+        if announces:
+            logger.warning("compiled the %s in %.1f s: %s", name, time.monotonic() - begin, path)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
@@ -122,18 +127,19 @@ def _library_path(name: str, source: str, compiler: tuple[str, ...]) -> Path:
     parts = (source, *_flags(compiler), *_compiler_version(compiler), *_processor())
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     suffix = ".dll" if sys.platform == "win32" else ".so"
-    return cache_folder() / f"{name}-{digest}{suffix}"
+    return cache_folder() / f"{name.replace(' ', '-')}-{digest}{suffix}"
 
 
 def _flags(compiler: tuple[str, ...]) -> tuple[str, ...]:
-    uses_zig = "ziglang" in compiler
-    flags = [f for f in FLAGS if uses_zig or f != "-mprefer-vector-width=512"]
-    if uses_zig and sys.platform == "linux":
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        # without the second, clang halves the vectors that the code asks for
+        flags = (*FLAGS, "-march=native", "-mprefer-vector-width=512")
+    else:
+        flags = (*FLAGS, "-mcpu=native")
+    if "ziglang" in compiler and sys.platform == "linux":
         # the few functions of libc that are called are in the process already; zig would build its own libc, for seconds
-        flags.append("-nostdlib")
-    if platform.machine() == "x86_64" and not uses_zig:
-        flags.append("-mprefer-vector-width=512")
-    return tuple(flags)
+        flags = (*flags, "-nostdlib")
+    return flags
 
 
 def _compiler_version(compiler: tuple[str, ...]) -> tuple[str, ...]:

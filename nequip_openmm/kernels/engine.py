@@ -18,19 +18,20 @@ from nequip_openmm.kernels.compiler import load_library
 from nequip_openmm.kernels.network_source import NetworkSource
 from nequip_openmm.kernels.tables import radial_tables
 from nequip_openmm.kernels.weights import pack_weights
+from nequip_openmm.kernels.workspace import Call, Workspace, aligned
 from nequip_openmm.model.nequip import NequIP
 
 __all__ = ["Engine", "Results"]
 
 FloatArray = NDArray[np.float64]
 
-DEGREES = {
-    32: 3,
-    64: 5,
-}  # of the tables' polynomials; more digits need more terms, or many more intervals
-TILE = 64  # as in network.h
+DEGREES = {32: 5, 64: 5}
+"""Degrees of the tables' polynomials, by bits."""
 ATOMS_PER_THREAD = 16  # with fewer, threads wait for each other longer than they work
-ALIGNMENT = 64
+INPUTS_AND_RESULTS = (
+    *("positions", "cells", "types", "graph", "first", "second", "shifts"),
+    *("energies", "forces", "virial"),
+)
 
 
 class Results(NamedTuple):
@@ -76,11 +77,10 @@ class Engine:
         self.source = NetworkSource(
             model.config, bits, register_bytes() // self.dtype.itemsize, DEGREES[bits]
         )
-        self.library = load_library("model", self.source.text())
+        self.library = load_library("kernels of the model", self.source.text())
         self._threads = threads
         self._lock = threading.Lock()
-        self._memory: dict[str, NDArray[Any]] = {}
-        self._constants = self._fold(model, bits)
+        self._workspace = Workspace(self.source, self.dtype, self._fold(model, bits))
 
     @property
     def threads(self) -> int:
@@ -121,50 +121,58 @@ class Engine:
         results = Results(np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((n_graphs, 3, 3)))
         if n_atoms == 0:
             return results
-        inputs = {
-            "positions": np.ascontiguousarray(positions, dtype=np.float64),
-            "cells": np.ascontiguousarray(cells, dtype=np.float64),
-            "types": np.ascontiguousarray(types, dtype=np.int32),
-            "graph": np.ascontiguousarray(graph, dtype=np.int32),
-            "first": np.ascontiguousarray(pairs.first, dtype=np.int32),
-            "second": np.ascontiguousarray(pairs.second, dtype=np.int32),
-            "shifts": np.ascontiguousarray(pairs.shifts, dtype=np.int32),
-        }
         slots = max(1, min(self.threads, n_atoms // ATOMS_PER_THREAD))
+        arrays = (
+            np.ascontiguousarray(positions, dtype=np.float64),
+            np.ascontiguousarray(cells, dtype=np.float64),
+            np.ascontiguousarray(types, dtype=np.int32),
+            np.ascontiguousarray(graph, dtype=np.int32),
+            np.ascontiguousarray(pairs.first, dtype=np.int32),
+            np.ascontiguousarray(pairs.second, dtype=np.int32),
+            np.ascontiguousarray(pairs.shifts, dtype=np.int32),
+            *results,
+        )
         with self._lock:
-            call = self._prepare(inputs, results, slots)
+            call = self._workspace.call(n_atoms, n_graphs, len(pairs.second), slots)
+            call.point(INPUTS_AND_RESULTS, arrays)
             self._run(call, slots)
         return results
 
-    def _run(self, call: _Call, slots: int) -> None:
-        evaluate = self.library.evaluate
+    def _run(self, call: Call, slots: int) -> None:
         reference = ctypes.byref(call)
+        self.library.prepare(reference)
+        evaluate = self.library.evaluate
         others = [
             _team().submit(evaluate, reference, ctypes.c_int64(rank)) for rank in range(1, slots)
         ]
         evaluate(reference, ctypes.c_int64(0))
         for other in others:
-            other.result()
+            if not other.cancel():  # one that has not begun is not needed any more
+                other.result()
 
     def _fold(self, model: NequIP, bits: int) -> dict[str, NDArray[Any]]:
         """Return all that depends on the weights and on nothing else."""
         config = model.config
         tables = [t.coefficients for t in radial_tables(model, DEGREES[bits], bits)]
-        self._intervals = len(tables[0])
-        cutoffs = [[config.pair_cutoff(i, j) for j in config.species] for i in config.species]
+        embedding = model.edge_embedding
+        cutoffs = (
+            _doubles(embedding.pair_cutoffs)
+            if embedding.has_pair_cutoffs
+            else np.full((len(config.species),) * 2, config.cutoff)
+        )
         return {
-            "weights": _aligned(
+            "weights": aligned(
                 pack_weights(model, self.source.layers, self.source.shapes), self.dtype
             ),
-            "tables": _aligned(self._arrange(tables), self.dtype),
+            "tables": aligned(self._arrange(tables), self.dtype),
             "scales": _doubles(model.scale_shift.scales),
             "shifts_of_energy": _doubles(model.scale_shift.shifts),
-            "cutoffs": np.array(cutoffs, dtype=np.float64),
+            "cutoffs": cutoffs,
             "nuclear_charges": np.array(config.atomic_numbers, dtype=np.float64),
         }
 
     def _arrange(self, tables: list[FloatArray]) -> FloatArray:
-        """Return all tables path by path, (intervals, degree + 1, padded channels) each."""
+        """Return all tables path by path, each (intervals, degree + 1, padded channels)."""
         parts = []
         for layer, table in zip(self.source.layers, tables):
             column = 0
@@ -176,75 +184,13 @@ class Engine:
                 parts.append(part.reshape(-1))
         return np.concatenate(parts)
 
-    def _prepare(self, inputs: dict[str, NDArray[Any]], results: Results, slots: int) -> _Call:
-        source, first = self.source, inputs["first"]
-        n_atoms, n_graphs = len(inputs["positions"]), len(inputs["cells"])
-        rows = -(-np.diff(first) // source.lanes) * source.lanes
-        start = self._take("start", n_atoms + 1, np.int64)
-        start[0] = 0
-        np.cumsum(rows, out=start[1:])
-        pairs = int(start[-1])
-        harmonics = (self.config.l_max + 1) ** 2
-        slot_forces = self._take("slot_forces", slots * n_atoms * 3, np.float64)
-        slot_virial = self._take("slot_virial", slots * n_graphs * 9, np.float64)
-        claimed = self._take("claimed", source.phases * slots, np.int32)
-        done = self._take("done", source.phases, np.int32)
-        for array in (slot_forces, slot_virial, claimed, done):
-            array.fill(0)
-        call = _Call(
-            atoms=n_atoms,
-            graphs=n_graphs,
-            slots=slots,
-            intervals=self._intervals,
-            phases=source.phases,
-            cutoff_power=self.config.polynomial_cutoff_p,
-        )
-        slope = slots * n_atoms * source.slope_size
-        memory = {
-            "sent": self._take("sent", n_atoms * source.sent_size, self.dtype),
-            "sums": self._take("sums", n_atoms * source.sums_size, self.dtype),
-            "scratch": self._take(
-                "scratch", slots * TILE * (source.messages_size + source.tile_size), self.dtype
-            ),
-            "slot_forces": slot_forces,
-            "slot_virial": slot_virial,
-            "claimed": claimed,
-            "done": done,
-        }
-        for name, array in {**inputs, **results._asdict(), **self._constants, **memory}.items():
-            setattr(call, name, array.ctypes.data)
-        for k in range(2):
-            call.sent_slope[k] = self._take(f"sent_slope_{k}", slope, self.dtype).ctypes.data
-        of_pairs = {
-            "count": (n_atoms, np.int32),
-            "neighbour": (pairs, np.int32),
-            "type": (pairs, np.int32),
-            "interval": (pairs, np.int32),
-            "t": (pairs, self.dtype),
-            "y": (pairs * harmonics, self.dtype),
-            "gy": (pairs * (harmonics + 1), self.dtype),
-            "vector": (pairs * 3, np.float64),
-            "slope": (pairs if self.config.zbl else 0, np.float64),
-        }
-        call.pairs.start = start.ctypes.data
-        for name, (size, dtype) in of_pairs.items():
-            setattr(call.pairs, name, self._take(f"pairs_{name}", size, dtype).ctypes.data)
-        return call
-
-    def _take(self, name: str, size: int, dtype: Any) -> NDArray[Any]:
-        """Return memory that is kept from call to call; it grows by more than is asked for."""
-        kept = self._memory.get(name)
-        if kept is None or len(kept) < size:
-            kept = self._memory[name] = _empty(size + size // 8, np.dtype(dtype))
-        return kept[:size]
-
 
 @cache
 def register_bytes() -> int:
     """Return the size of the vector registers that the compiler will use."""
     header = (resources.files("nequip_openmm.kernels") / "c" / "vector.h").read_text()
     code = f"#define REAL 32\n{header}\nint register_bytes(void) {{ return BYTES; }}\n"
-    return int(load_library("registers", code).register_bytes())
+    return int(load_library("registers", code, announces=False).register_bytes())
 
 
 @cache
@@ -253,44 +199,5 @@ def _team() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="nequip-engine")
 
 
-def _empty(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return memory that begins with a line of the cache."""
-    raw = np.empty(size * dtype.itemsize + ALIGNMENT, dtype=np.uint8)
-    begin = -raw.ctypes.data % ALIGNMENT
-    return raw[begin : begin + size * dtype.itemsize].view(dtype)
-
-
-def _aligned(values: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
-    array = _empty(values.size, dtype)
-    array[:] = values.reshape(-1)
-    return array
-
-
 def _doubles(values: torch.Tensor) -> FloatArray:
     return np.ascontiguousarray(values.detach().double().cpu().numpy())
-
-
-def _fields(names: str, kind: Any) -> list[tuple[str, Any]]:
-    return [(name, kind) for name in names.split()]
-
-
-class _Pairs(ctypes.Structure):
-    _fields_ = _fields("start count neighbour type interval t y gy vector slope", ctypes.c_void_p)
-
-
-class _Call(ctypes.Structure):
-    """The structure of the same name in network.h."""
-
-    _fields_ = [
-        *_fields("atoms graphs slots intervals phases", ctypes.c_int64),
-        *_fields(
-            "positions cells types graph first second shifts energies forces virial "
-            "weights tables scales shifts_of_energy cutoffs nuclear_charges",
-            ctypes.c_void_p,
-        ),
-        ("cutoff_power", ctypes.c_double),
-        ("pairs", _Pairs),
-        *_fields("sent sums", ctypes.c_void_p),
-        ("sent_slope", ctypes.c_void_p * 2),
-        *_fields("scratch slot_forces slot_virial claimed done", ctypes.c_void_p),
-    ]

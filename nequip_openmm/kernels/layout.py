@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from e3nn.o3 import Irrep, Irreps
+from e3nn.o3 import Irrep
 
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.irreps import SCALAR, LayerPlan, Path, plan_layers

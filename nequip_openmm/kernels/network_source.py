@@ -261,7 +261,7 @@ class NetworkSource:
         for a, block in enumerate(layer.inputs):
             atoms = [
                 f"const real norm = {self._weight(f'norm_{k}')}[call->types[n]];",
-                f"const real *g = call->sent_slope[{k % 2}] + call->atoms * {block.offset} + n * {block.size};",
+                f"const real *g = call->sent_slope_{_parity(k)} + call->atoms * {block.offset} + n * {block.size};",
                 f"real *sum = messages + (n - begin) * {block.size};",
                 f"for (int64_t u = 0; u < {block.size}; u += LANES) {{",
                 "    vec total = splat(0);",
@@ -295,7 +295,7 @@ class NetworkSource:
         lines = ["const Pairs *pairs = &call->pairs;"]
         if k > 0:
             lines.append(
-                f"real *sent_slope = call->sent_slope[{k % 2}] + slot * call->atoms * {size};"
+                f"real *sent_slope = call->sent_slope_{_parity(k)} + slot * call->atoms * {size};"
             )
         for a, order, numbers in layer.groups:
             source = layer.inputs[a]
@@ -323,49 +323,42 @@ class NetworkSource:
         )
 
     def _readout(self) -> str:
-        """Return the function that adds the energies of a tile and replaces its features ``x`` by dE/dx."""
-        sizes = readout_sizes(self.config, self.layers[-1])
+        """Return the function that adds the energies of a tile and replaces its features ``x`` by dE/dx.
+
+        Hidden layer d has its values before the activation in ``z<d>`` and behind it in ``x<d + 1>``; x0 is x.
+        """
+        *hidden, (n_last, _) = readout_sizes(self.config, self.layers[-1])
         is_nonlinear = self.config.readout_mlp_nonlinearity is not None
-        depth = len(sizes) - 1
-        lines, offset = [], sizes[0][0]
-        for d in range(depth):
-            n_in, n_out = sizes[d]
-            lines.append(f"real *z{d} = x + {offset} * (end - begin);")
-            rows = "(int)(end - begin)"
-            lines.append(
-                f"multiply({rows}, {n_in}, {n_out}, {'x' if d == 0 else f'h{d - 1}'}, {n_in}, "
-                f"{self._weight(f'readout_{d}')}, z{d}, {n_out});"
-            )
-            offset += n_out
-            lines.append(f"real *h{d} = x + {offset} * (end - begin);")
-            offset += n_out
-            lines.append(
-                f"for (int64_t k = 0; k < {n_out} * (end - begin); k += LANES) "
-                f"store(h{d} + k, {'silu(load(z%d + k))' % d if is_nonlinear else f'load(z{d} + k)'});"
-            )
-        last = "x" if depth == 0 else f"h{depth - 1}"
-        n_last = sizes[-1][0]
+        last = self._weight(f"readout_{len(hidden)}")
+        lines, offset = ["real *x0 = x;"], self.layers[-1].outputs[0].padded
+        for d, (n_in, n_out) in enumerate(hidden):
+            lines += [
+                f"real *z{d} = x + {offset} * (end - begin), *x{d + 1} = z{d} + {n_out} * (end - begin);",
+                f"multiply((int)(end - begin), {n_in}, {n_out}, x{d}, {n_in}, {self._weight(f'readout_{d}')}, z{d}, "
+                f"{n_out});",
+                f"for (int64_t k = 0; k < {n_out} * (end - begin); k += LANES)",
+                f"    store(x{d + 1} + k, {'silu' if is_nonlinear else ''}(load(z{d} + k)));",
+            ]
+            offset += 2 * n_out
         lines += _for_atoms(
             [
                 "const int32_t type = call->types[n];",
-                f"real *h = {last} + (n - begin) * {n_last};",
-                f"const real epsilon = dot({n_last}, h, {self._weight(f'readout_{depth}')});",
-                "call->energies[n] += call->shifts_of_energy[type] + call->scales[type] * (double)epsilon;",
-                "const real scale = (real)call->scales[type];",
-                f"for (int64_t k = 0; k < {n_last}; k += LANES) "
-                f"store(h + k, scale * load({self._weight(f'readout_{depth}')} + k));",
+                f"real *h = x{len(hidden)} + (n - begin) * {n_last};",
+                f"const double epsilon = dot({n_last}, h, {last});",
+                "call->energies[n] += call->shifts_of_energy[type] + call->scales[type] * epsilon;",
+                f"for (int64_t k = 0; k < {n_last}; k += LANES)",
+                f"    store(h + k, (real)call->scales[type] * load({last} + k));",
             ]
         )
-        for d in range(depth - 1, -1, -1):
-            n_in, n_out = sizes[d]
+        for d, (n_in, n_out) in reversed(list(enumerate(hidden))):
             if is_nonlinear:
-                lines.append(
-                    f"for (int64_t k = 0; k < {n_out} * (end - begin); k += LANES) "
-                    f"store(h{d} + k, silu_slope(load(z{d} + k)) * load(h{d} + k));"
-                )
+                lines += [
+                    f"for (int64_t k = 0; k < {n_out} * (end - begin); k += LANES)",
+                    f"    store(x{d + 1} + k, silu_slope(load(z{d} + k)) * load(x{d + 1} + k));",
+                ]
             lines.append(
-                f"multiply((int)(end - begin), {n_out}, {n_in}, h{d}, {n_out}, {self._weight(f'readout_{d}_t')}, "
-                f"{'x' if d == 0 else f'h{d - 1}'}, {n_in});"
+                f"multiply((int)(end - begin), {n_out}, {n_in}, x{d + 1}, {n_out}, {self._weight(f'readout_{d}_t')}, "
+                f"x{d}, {n_in});"
             )
         return _function("readout", "const Call *call, int64_t begin, int64_t end, real *x", lines)
 
@@ -400,7 +393,7 @@ class NetworkSource:
             if last <= p < self.phases - 1 and k > 0:
                 size = size_of(self.layers[k].inputs)
                 before.append(
-                    f"fill(call->sent_slope[{k % 2}] + slot * call->atoms * {size}, call->atoms * {size}, 0);"
+                    f"fill(call->sent_slope_{_parity(k)} + slot * call->atoms * {size}, call->atoms * {size}, 0);"
                 )
             body = (
                 ["sum_slots(call, slot);"] if p == self.phases - 1 else [*before, *_for_tiles(tile)]
@@ -440,6 +433,11 @@ class NetworkSource:
     def _table(self, k: int, path: int) -> str:
         columns = self.table_columns[k][path] * (self.degree + 1)
         return f"call->tables + call->intervals * {columns}"
+
+
+def _parity(k: int) -> str:
+    """Layers use two memories in turn: one is read while the other is written."""
+    return "odd" if k % 2 else "even"
 
 
 def _orders(layer: LayerLayout, numbers: list[int]) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ __all__ = ["Table", "radial_tables"]
 NODES = {3: (0.0, 1.0), 5: (0.0, 0.5, 1.0)}
 TOLERANCES = {32: (1e-7, 2e-6), 64: (1e-12, 1e-10)}
 """Largest errors of values and of slopes, relative to the largest of either, by bits."""
-FEWEST, MOST = 128, 4096
+FEWEST, MOST = 64, 4096
 CLOSEST = 0.1  # u below which no sensible structure has a pair, and errors do not count
 
 

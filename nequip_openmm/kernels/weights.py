@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ def readout_sizes(config: ModelConfig, last: LayerLayout) -> list[tuple[int, int
     width = config.readout_mlp_width or config.features_by_l[0]
     hidden = [-(-width // lane) * lane] * config.readout_mlp_depth
     sizes = [lanes_of.padded, *hidden]
-    return [*zip(sizes[:-1], sizes[1:]), (sizes[-1], 1)]
+    return [*pairwise(sizes), (sizes[-1], 1)]
 
 
 def _lanes(layer: LayerLayout) -> int:

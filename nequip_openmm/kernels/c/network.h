@@ -40,7 +40,7 @@ typedef struct {
     double cutoff_power;
 
     Pairs pairs;
-    real *sent, *sums, *sent_slope[2], *scratch;
+    real *sent, *sums, *sent_slope_even, *sent_slope_odd, *scratch;
     double *slot_forces, *slot_virial;
     int32_t *claimed, *done; /* (phases, slots), (phases) */
 } Call;
@@ -225,6 +225,20 @@ INLINE real dot(int64_t n, const real *restrict a, const real *restrict b) {
     real total = 0;
     for (int k = 0; k < LANES; k++) total += sum[k];
     return total;
+}
+
+/* To be called once before any thread enters `evaluate`. */
+void prepare(const Call *call) {
+    int64_t start = 0;
+    for (int64_t n = 0; n < call->atoms; n++) {
+        call->pairs.start[n] = start;
+        start += (call->first[n + 1] - call->first[n] + LANES - 1) / LANES * LANES;
+    }
+    call->pairs.start[call->atoms] = start;
+    for (int64_t k = 0; k < call->slots * call->atoms * 3; k++) call->slot_forces[k] = 0;
+    for (int64_t k = 0; k < call->slots * call->graphs * 9; k++) call->slot_virial[k] = 0;
+    for (int64_t k = 0; k < call->phases * call->slots; k++) call->claimed[k] = 0;
+    for (int64_t k = 0; k < call->phases; k++) call->done[k] = 0;
 }
 
 static void phase(const Call *call, int64_t number, int64_t slot);
