@@ -28,6 +28,7 @@ def drive(
     model: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar="FILE",
             help="Model file; several --model make a committee, whose mean drives the dynamics.",
             show_default=False,
         ),
@@ -138,11 +139,12 @@ def _address(
 
 
 def _log_to_stderr() -> None:
-    log = logging.getLogger("ipi_driver")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("nequip-ipi-driver: %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    for name in ("ipi_driver", "nequip_openmm"):  # the latter tells when kernels are compiled
+        log = logging.getLogger(name)
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
 
 
 # What typer raises for a wrong option or value; newer versions of typer carry a click of their own.

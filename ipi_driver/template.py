@@ -111,7 +111,9 @@ class Template:
 
 
 def read_template(path: Path) -> Template:
-    """Read the first structure of any file that ASE reads, or of one in i-PI's own xyz format (periodic always).
+    """Read the first structure of any file that ASE reads, or of one in i-PI's own xyz format.
+
+    The latter is periodic always. A line that is both i-PI's and extended XYZ is read as the latter.
 
     Raises
     ------
@@ -140,7 +142,7 @@ def _with_ipi_cell(frame: Frame, path: Path) -> Frame:
     with path.open(encoding="utf-8", errors="replace") as file:
         comment = [file.readline(), file.readline()][1]
     found = _CELL.search(comment)
-    if found is None:
+    if found is None or "Properties=" in comment:  # extended XYZ says more: what repeats, too
         return frame
     kind, numbers = found[1], [float(word) for word in found[2].split()]
     if len(numbers) != (6 if kind == "abcABC" else 9):

@@ -29,10 +29,12 @@ from tests.model import cases
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    log = logging.getLogger("ipi_driver")
-    before = list(log.handlers), log.level
+    logs = [logging.getLogger(name) for name in ("ipi_driver", "nequip_openmm")]
+    before = [(list(log.handlers), log.level) for log in logs]
     yield
-    log.handlers[:], log.level = before
+    for log, (handlers, level) in zip(logs, before):
+        log.handlers[:] = handlers
+        log.setLevel(level)
 
 
 @pytest.fixture

@@ -58,6 +58,13 @@ def test_ipis_h_has_the_vectors_as_columns(tmp_path: Path) -> None:
     np.testing.assert_allclose(frame.cell, [[9, 0, 0], [1, 8, 0], [2, 3, 7]])
 
 
+def test_a_line_for_both_is_read_as_extended_xyz(tmp_path: Path) -> None:
+    comment = 'CELL(abcABC): 9 8 7 90 90 90 positions{angstrom} Properties=species:S:1:pos:R:3 pbc="F F F"'
+    frame = read_template(written(tmp_path, comment)).frame
+    assert not frame.pbc.any()
+    assert frame.positions[1, 0] == 1.5
+
+
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(StructureError, match="no such file"):
         read_template(tmp_path / "missing.xyz")
