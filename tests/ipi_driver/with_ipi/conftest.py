@@ -12,11 +12,18 @@ import numpy as np
 import pytest
 
 from tests.ipi_driver.with_ipi.connection import Connection
-from tests.ipi_driver.with_ipi.inputs import BEADS, BRIEF, Simulation, hydrogens, write_start
+from tests.ipi_driver.with_ipi.inputs import (
+    BEADS,
+    BRIEF,
+    Simulation,
+    hydrogens,
+    start_file,
+    write_start,
+)
 from tests.ipi_driver.with_ipi.processes import Process, Processes, client_command, program
 
 PAUSE = 6
-Table = dict[str, np.ndarray]
+"""Number of the evaluation at which a client waits that is to be disturbed."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,65 +31,42 @@ def _ipi_is_here() -> None:
     pytest.importorskip("ipi", reason="needs i-PI: pip install 'nequip-openmm[ipi]'")
 
 
-@pytest.fixture
-def processes() -> Iterator[Processes]:
-    """Children that the test starts."""
-    children = Processes()
-    yield children
-    children.end()
-
-
 class Run:
     """One simulation: its folder, its server and its clients."""
 
     def __init__(self, processes: Processes, folder: Path) -> None:
         self._processes = processes
+        self._started: list[Process] = []
         self.folder = folder
         self.connection = Connection(prefix=f"{folder}/")
-        self.children: list[Process] = []
 
     def write(
-        self, simulation: Simulation, forcefield: str | Connection, atoms: ase.Atoms | None = None
+        self, simulation: Simulation, forcefield: str | Connection, *starts: ase.Atoms
     ) -> Run:
-        """Write input and start structure; a connection is the force field its clients serve."""
+        """Write the input and a start structure for every system; a connection is what its clients serve."""
+        starts = starts or (hydrogens(),)
         if isinstance(forcefield, Connection):
             self.connection = forcefield.at(f"{self.folder}/")
             forcefield = self.connection.forcefield()
-        (self.folder / "input.xml").write_text(simulation.xml(forcefield))
-        write_start(self.folder, hydrogens() if atoms is None else atoms)
+        (self.folder / "input.xml").write_text(simulation.xml(forcefield, len(starts)))
+        for k, atoms in enumerate(starts):
+            write_start(self.folder / start_file(k), atoms)
         return self
 
-    def serve(self, source: str = "input.xml") -> Process:
+    # --- processes ----------------------------------------------------------------------------------------------------
+
+    def serve(self, source: str = "input.xml", **options: object) -> Process:
         """Start i-PI."""
-        return self.command("i-pi", "-S", f"{self.folder}/", source)
+        return self._start("i-pi", [program("i-pi"), "-S", f"{self.folder}/", source], **options)
 
     def client(self, evaluator: str = "harmonic", *options: str, name: str = "client") -> Process:
         """Start our client with one of the evaluators of this folder."""
-        command = client_command(evaluator, *self.connection.arguments(), *options)
+        return self._start(name, client_command(evaluator, *self.connection.arguments(), *options))
+
+    def driver(self, *options: str, name: str = "driver") -> Process:
+        """Start the installed driver."""
+        command = [program("nequip-ipi-driver"), *self.connection.arguments(), *options]
         return self._start(name, command)
-
-    def command(self, name: str, *arguments: str) -> Process:
-        """Start an installed command in the folder."""
-        return self._start(name, [program(name), *arguments])
-
-    def _start(self, name: str, command: list[str]) -> Process:
-        child = self._processes.start(name, command, self.folder)
-        self.children.append(child)
-        return child
-
-    def start(self) -> Run:
-        """Start the server, and a client if one is to connect."""
-        self.serve()
-        if "<ffsocket" in (self.folder / "input.xml").read_text():
-            self.client()
-        return self
-
-    def finish(self) -> Run:
-        """Wait for the end of a run in which nothing goes wrong."""
-        for child in self.children:
-            assert child.wait() == 0, child.text()
-        assert "I-PI reports success" in self.children[0].text()
-        return self
 
     def paused_client(self) -> Process:
         """Start a client and return once it is in its sixth evaluation, where it waits for `let_go`."""
@@ -93,6 +77,48 @@ class Run:
     def let_go(self) -> None:
         """Let a paused client go on."""
         (self.folder / "go").touch()
+
+    def start(self) -> Run:
+        """Start the server, and a client if one is to connect."""
+        self.serve()
+        if "<ffsocket" in (self.folder / "input.xml").read_text():
+            self.client()
+        return self
+
+    def finish(self) -> dict[str, str]:
+        """Wait for the end of a run in which nothing goes wrong, and return the outputs."""
+        return self.finish_with(*self._started)
+
+    def finish_with(self, server: Process, *clients: Process) -> dict[str, str]:
+        """Wait for these to end in success, whatever befell others, and return the outputs."""
+        assert server.wait() == 0, server.text()
+        assert "I-PI reports success" in server.text()
+        for client in clients:
+            assert client.wait() == 0, client.text()
+        return self.outputs()
+
+    def _start(self, name: str, command: list[str], **options: object) -> Process:
+        child = self._processes.start(name, command, self.folder, **options)
+        self._started.append(child)
+        return child
+
+    # --- what they wrote ----------------------------------------------------------------------------------------------
+
+    def outputs(self) -> dict[str, str]:
+        """Return all that i-PI wrote about the system, as printed, by file name."""
+        return {path.name: path.read_text() for path in sorted(self.folder.glob("simulation.*"))}
+
+    def table(self, system: str = "") -> dict[str, np.ndarray]:
+        """Return the columns of properties of a system."""
+        from ipi import read_output
+
+        name = f"{system}_simulation.out" if system else "simulation.out"
+        values, _ = read_output(str(self.folder / name))
+        return {name: np.atleast_1d(column) for name, column in values.items()}
+
+    def error(self) -> dict[str, str]:
+        """Return what the driver wrote about its failure."""
+        return json.loads((self.folder / "driver_error.json").read_text())
 
     def evaluations(self, record: str = "calls.txt") -> list[int]:
         """Return the number of structures of every evaluation that a client has begun."""
@@ -107,54 +133,54 @@ class Run:
         lines = path.read_text().splitlines() if path.exists() else []
         return [int(line.split()[1]) for line in lines if line.startswith(what)]
 
-    def error(self) -> dict[str, str]:
-        """Return what the driver wrote about its failure."""
-        return json.loads((self.folder / "driver_error.json").read_text())
-
-    def table(self) -> Table:
-        """Return the columns of the properties written so far; the last row may be incomplete."""
-        return read_table(self.folder / "simulation.out")
-
-    def finish_with(self, server: Process, client: Process) -> dict[str, str]:
-        """Wait for these two to end in success, whatever befell others, and return the outputs."""
-        assert server.wait() == 0, server.text()
-        assert client.wait() == 0, client.text()
-        assert "I-PI reports success" in server.text()
-        return self.outputs()
-
-    def outputs(self) -> dict[str, str]:
-        """Return all that i-PI wrote about the system, as printed, by file name."""
-        return {path.name: path.read_text() for path in sorted(self.folder.glob("simulation.*"))}
-
 
 @pytest.fixture
-def new_run(tmp_path: Path, processes: Processes) -> Callable[..., Run]:
-    """Make the folder of a run; its name is short because the path of a socket must be."""
-    numbers_of_runs = itertools.count()
+def new_run(tmp_path: Path) -> Iterator[Callable[[], Run]]:
+    """Make the folder of a run; its name is short because the path of a socket must be. Whatever runs at the end is killed."""
+    processes, count = Processes(), itertools.count()
 
     def make() -> Run:
-        folder = tmp_path / str(next(numbers_of_runs))
+        folder = tmp_path / str(next(count))
         folder.mkdir()
         return Run(processes, folder)
 
-    return make
+    yield make
+    processes.end()
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What i-PI writes in the brief run when nothing goes wrong."""
-    children = Processes()
-    run = Run(children, tmp_path_factory.mktemp("undisturbed"))
-    yield run.write(BRIEF, Connection(batch_size=BEADS)).start().finish().outputs()
-    children.end()
+    processes = Processes()
+    run = Run(processes, tmp_path_factory.mktemp("undisturbed"))
+    try:
+        yield run.write(BRIEF, Connection(batch_size=BEADS)).start().finish()
+    finally:
+        processes.end()
 
 
-def read_table(path: Path) -> Table:
-    """Read properties as i-PI wrote them."""
-    from ipi import read_output
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A NequIP model with random weights, in double precision."""
+    import torch
 
-    values, _ = read_output(str(path))
-    return {name: np.atleast_1d(column) for name, column in values.items()}
+    from nequip_openmm.model.config import ModelConfig
+    from nequip_openmm.model.file import save_model
+    from nequip_openmm.model.nequip import NequIP
+
+    torch.manual_seed(3)
+    config = ModelConfig(
+        species=("H", "C", "O"),
+        cutoff=4.0,
+        l_max=1,
+        num_layers=2,
+        num_features=4,
+        radial_mlp_width=8,
+        avg_num_neighbors=5.0,
+    )
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(path, NequIP(config, torch.float64), {})
+    return path
 
 
 def numbers(text: str) -> np.ndarray:

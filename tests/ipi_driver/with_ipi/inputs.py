@@ -22,18 +22,20 @@ _TEMPLATE = """<simulation verbosity='low' safe_stride='{safe_stride}'>
   <total_steps>{steps}</total_steps>
   <prng><seed>{seed}</seed></prng>
   {forcefield}
-  <system>
+{systems}
+</simulation>
+"""
+
+_SYSTEM = """  <system prefix='{prefix}'>
     <initialize nbeads='{beads}'>
-      <file mode='xyz'> start.xyz </file>
+      <file mode='xyz'> {start} </file>
       {velocities}
     </initialize>
     <forces> <force forcefield='engine'/> </forces>
     {motion}
     <ensemble> <temperature units='kelvin'>{temperature}</temperature> </ensemble>
     {normal_modes}
-  </system>
-</simulation>
-"""
+  </system>"""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,14 @@ class Simulation:
     seed: int = 31415
     safe_stride: int = 1000
 
-    def xml(self, forcefield: str) -> str:
-        """Return the input for a force field, which must be called 'engine'."""
-        thermal = f"<velocities mode='thermal' units='kelvin'>{self.temperature}</velocities>"
+    def xml(self, forcefield: str, n_systems: int = 1) -> str:
+        """Return the input for a force field, which must be called 'engine', and systems that share it."""
         written = [
             f"<trajectory filename='{what}' stride='{self.stride}' format='xyz'> {what} </trajectory>"
             for what in self.trajectories
         ]
+        prefixes = [f"s{k}" for k in range(n_systems)] if n_systems > 1 else [""]
+        systems = [self._system(prefix, start_file(k)) for k, prefix in enumerate(prefixes)]
         return _TEMPLATE.format(
             safe_stride=self.safe_stride,
             stride=self.stride,
@@ -67,12 +70,25 @@ class Simulation:
             steps=self.steps,
             seed=self.seed,
             forcefield=forcefield,
+            systems="\n".join(systems),
+        )
+
+    def _system(self, prefix: str, start: str) -> str:
+        thermal = f"<velocities mode='thermal' units='kelvin'>{self.temperature}</velocities>"
+        return _SYSTEM.format(
+            prefix=prefix,
+            start=start,
             beads=self.beads,
             velocities=thermal if self.velocities else "",
             motion=self.motion,
             temperature=self.temperature,
             normal_modes=self.normal_modes,
         )
+
+
+def start_file(k: int) -> str:
+    """Return the name of the start structure of a system."""
+    return f"start{k}.xyz"
 
 
 def ffsocket(
@@ -122,14 +138,16 @@ def optimiser(mode: str) -> str:
     )
 
 
-def write_start(folder: Path, atoms: ase.Atoms) -> None:
+def write_start(path: Path, atoms: ase.Atoms) -> None:
     """Write the structure as i-PI reads it: lengths in Å and the angles of the cell in the comment."""
     a, b, c, alpha, beta, gamma = atoms.cell.cellpar()
+    cell = f"{a:.17g} {b:.17g} {c:.17g} {alpha:.17g} {beta:.17g} {gamma:.17g}"
     rows = [
-        f"{s} {x:.17g} {y:.17g} {z:.17g}" for s, (x, y, z) in zip(atoms.symbols, atoms.positions)
+        f"{symbol} {x:.17g} {y:.17g} {z:.17g}"
+        for symbol, (x, y, z) in zip(atoms.symbols, atoms.positions)
     ]
-    comment = f"# CELL(abcABC): {a:.17g} {b:.17g} {c:.17g} {alpha:.17g} {beta:.17g} {gamma:.17g} positions{{angstrom}} cell{{angstrom}}"
-    (folder / "start.xyz").write_text("\n".join([str(len(atoms)), comment, *rows]) + "\n")
+    comment = f"# CELL(abcABC): {cell} positions{{angstrom}} cell{{angstrom}}"
+    path.write_text("\n".join([str(len(atoms)), comment, *rows]) + "\n")
 
 
 def hydrogens(n_atoms: int = 8, seed: int = 3) -> ase.Atoms:

@@ -60,7 +60,7 @@ def test_client_agrees_with_ipi(family: str, new_run: Callable[..., Run]) -> Non
         for case, simulation in FAMILIES[family].items()
     }
     for case, (direct, client) in pairs.items():
-        _compare(case, direct.finish().outputs(), client.finish().outputs())
+        _compare(case, direct.finish(), client.finish())
 
 
 def _compare(case: str, expected: dict[str, str], found: dict[str, str]) -> None:

@@ -45,7 +45,7 @@ WAYS: dict[str, str | Connection] = {**DIRECT, **SOCKETS}
 
 def test_printed_digits_are_the_same(new_run: Callable[..., Run]) -> None:
     runs = {name: new_run().write(SIMULATION, way).start() for name, way in WAYS.items()}
-    outputs = {name: run.finish().outputs() for name, run in runs.items()}
+    outputs = {name: run.finish() for name, run in runs.items()}
     expected = outputs["base"]
     assert len(expected) == 1 + 2 * BEADS, "properties, positions and forces of every bead"
     assert expected["simulation.out"].count("\n") > SIMULATION.steps
@@ -57,4 +57,4 @@ def test_two_clients_share_the_beads(new_run: Callable[..., Run]) -> None:
     alone = new_run().write(SIMULATION, Connection()).start()
     shared = new_run().write(SIMULATION, Connection(batch_size=2)).start()
     shared.client(name="second")
-    assert shared.finish().outputs() == alone.finish().outputs()
+    assert shared.finish() == alone.finish()
