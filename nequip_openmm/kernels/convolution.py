@@ -7,10 +7,9 @@ paths times channels.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib import resources
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -21,18 +20,18 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nequip_openmm.kernels.compiler import load_library
-from nequip_openmm.kernels.products import products_source, triples
+from nequip_openmm.kernels.library import address, library, run_parts
+from nequip_openmm.kernels.products import triples
 from nequip_openmm.model.irreps import LayerPlan
 
-__all__ = ["ConvolutionForm", "Neighbours", "convolve"]
+__all__ = ["Convolution", "ConvolutionForm", "Neighbours", "block_starts", "convolve"]
 
-BITS = {torch.float32: 32, torch.float64: 64}
+PAIRS_PER_THREAD = 64  # with fewer, threads wait for each other longer than they work
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Pairs sorted by centre.
+    """Pairs sorted by centre, and the parts that threads take.
 
     Attributes
     ----------
@@ -40,23 +39,45 @@ class Neighbours:
         (N + 1,) int32: where the pairs of every centre begin.
     second
         (E,) int32: the neighbour of every pair.
+    row
+        (E,) int32: where its weights are; pairs of one row have centres in one part.
+    bounds
+        (parts + 1,) int64: first centre of every part.
     """
 
     first: Tensor
     second: Tensor
+    row: Tensor
+    bounds: Tensor
 
     @classmethod
-    def create(cls, edge_index: Tensor, n_nodes: int) -> Neighbours:
-        """Return the pairs of a neighbour list (2, E) whose centres ascend."""
-        counts = torch.bincount(edge_index[0], minlength=n_nodes)
+    def create(cls, edge_index: Tensor, n_nodes: int, threads: int = 1) -> Neighbours:
+        """Return the pairs of a neighbour list (2, E) whose centres ascend, each with a row of its own."""
+        n_edges = edge_index.shape[1]
         first = torch.zeros(n_nodes + 1, dtype=torch.int32)
-        torch.cumsum(counts, 0, out=first[1:])
-        return cls(first, edge_index[1].to(torch.int32))
+        torch.cumsum(torch.bincount(edge_index[0], minlength=n_nodes), 0, out=first[1:])
+        n_parts = max(1, min(threads, n_edges // PAIRS_PER_THREAD))
+        shares = torch.arange(1, n_parts) * n_edges // n_parts
+        inner = torch.searchsorted(first, shares.to(torch.int32))
+        bounds = torch.cat([torch.tensor([0]), inner, torch.tensor([n_nodes])])
+        row = torch.arange(n_edges, dtype=torch.int32)
+        return cls(first, edge_index[1].to(torch.int32), row, bounds)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of atoms."""
+        return len(self.first) - 1
+
+    @property
+    def n_parts(self) -> int:
+        """Number of threads that share the work."""
+        return len(self.bounds) - 1
 
     @cached_property
     def c(self) -> CGraph:
         """What C sees of it."""
-        return CGraph(len(self.first) - 1, self.first.data_ptr(), self.second.data_ptr())
+        arrays = (self.first, self.second, self.row)
+        return CGraph(self.n_nodes, *(array.data_ptr() for array in arrays))
 
 
 class CGraph(ctypes.Structure):
@@ -64,6 +85,7 @@ class CGraph(ctypes.Structure):
         ("nodes", ctypes.c_int64),
         ("first", ctypes.c_void_p),
         ("second", ctypes.c_void_p),
+        ("row", ctypes.c_void_p),
     ]
 
 
@@ -104,10 +126,6 @@ class ConvolutionForm:
             self._triples.ctypes.data,
         )
 
-    def library(self, dtype: torch.dtype) -> ctypes.CDLL:
-        """Return the compiled functions for numbers of a type."""
-        return _library(self.l_max, BITS[dtype])
-
 
 def _tables(plan: LayerPlan) -> tuple[np.ndarray, np.ndarray, int]:
     """Return what C reads about triples and paths, see ``convolution.c``, and the size of its workspace."""
@@ -121,7 +139,7 @@ def _tables(plan: LayerPlan) -> tuple[np.ndarray, np.ndarray, int]:
     channels = [plan.irreps_in[path.block_in].mul for path in plan.paths]
     covector = _starts((2 * l1 + 1) * (2 * l2 + 1) * n for (l1, l2, _), n in zip(orders, channels))
     weight = _starts(channels)
-    x_block, out_block = _block_starts(plan.irreps_in), _block_starts(plan.after_product)
+    x_block, out_block = block_starts(plan.irreps_in), block_starts(plan.after_product)
     targets = [ir for _, ir in plan.after_product]
     filled = [0] * len(targets)
     path_rows = []
@@ -144,37 +162,81 @@ def _starts(sizes: Iterable[int]) -> list[int]:
     return [0, *accumulate(sizes)]
 
 
-def _block_starts(irreps: Irreps) -> list[int]:
+def block_starts(irreps: Irreps) -> list[int]:
+    """Return how many numbers of an atom lie before every block, and in all blocks."""
     return _starts(mul * ir.dim for mul, ir in irreps)
 
 
-@cache
-def _library(l_max: int, bits: int) -> ctypes.CDLL:
-    folder = resources.files(__package__) / "c"
-    matrices = sum((2 * l1 + 1) * (2 * l3 + 1) for l1, _, l3 in triples(l_max))
-    parts = [
-        f"#define REAL {bits}\n#define HARMONICS {(l_max + 1) ** 2}\n#define MATRICES {matrices}",
-        (folder / "vector.h").read_text(),
-        (folder / "products.h").read_text(),
-        products_source(l_max),
-        (folder / "convolution.c").read_text(),
-    ]
-    return load_library(f"convolution-l{l_max}-float{bits}", "\n".join(parts))
+class Convolution:
+    """The convolution over the pairs of one batch, without autograd.
 
+    All tensors are contiguous and of one type. Threads add to neighbours' features without waiting for each other: derivatives with
+    respect to x have a row for every part, whose sum they are.
 
-# --- calls of C; every one takes contiguous tensors of one type
+    Parameters
+    ----------
+    form
+        The layer.
+    pairs
+        Who is whose neighbour.
+    y
+        (E, n_harmonics) harmonics.
+    w
+        (rows, n_weights) weights.
+    """
 
+    def __init__(self, form: ConvolutionForm, pairs: Neighbours, y: Tensor, w: Tensor) -> None:
+        self.form, self.pairs, self.y, self.w = form, pairs, y, w
+        self.library = library(form.l_max, y.dtype)
 
-def _pointers(*tensors: Tensor) -> list[ctypes.c_void_p]:
-    return [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
+    def forward(self, x: Tensor) -> Tensor:
+        """Return T(x, y, w)."""
+        out = self._new_sums()
+        self._run("convolution_forward", [x, self.y, self.w, out])
+        return out
 
+    def backward(self, x: Tensor, g: Tensor, gx: Tensor, gy: Tensor, gw: Tensor) -> None:
+        """Add the derivatives of g · T(x, y, w)."""
+        own = [self._workspace(), gx]
+        self._run("convolution_backward", [x, self.y, self.w, g, gy, gw], own)
 
-def _call(name: str, form: ConvolutionForm, pairs: Neighbours, *tensors: Tensor) -> None:
-    function = getattr(form.library(tensors[0].dtype), name)
-    nodes = ctypes.c_int64(len(pairs.first) - 1)
-    function(
-        ctypes.byref(form.c), ctypes.byref(pairs.c), ctypes.c_int64(0), nodes, *_pointers(*tensors)
-    )
+    def double_backward(
+        self,
+        x: Tensor,
+        g: Tensor,
+        direction: tuple[Tensor, Tensor, Tensor],
+        gx: Tensor,
+        gy: Tensor,
+        gw: Tensor,
+    ) -> Tensor:
+        """Return the derivative of `forward` along (ẋ, ẏ, ẇ); add those of what `backward` adds."""
+        out = self._new_sums()
+        shared = [x, self.y, self.w, g, *direction, out, gy, gw]
+        self._run("convolution_double_backward", shared, [self._workspace(), gx])
+        return out
+
+    def zeros_for_parts(self, x: Tensor) -> Tensor:
+        """Return zeros like x for every part."""
+        return x.new_zeros(self.pairs.n_parts, len(x))
+
+    def _new_sums(self) -> Tensor:
+        return self.y.new_zeros(self.pairs.n_nodes * self.form.size_out)
+
+    def _workspace(self) -> Tensor:
+        return self.y.new_empty(self.pairs.n_parts, self.form.workspace)
+
+    def _run(self, name: str, shared: Sequence[Tensor], own: Sequence[Tensor] = ()) -> None:
+        """Call C for every part; ``own`` are tensors with a row for each."""
+        head = ctypes.byref(self.form.c), ctypes.byref(self.pairs.c)
+        tail = [address(tensor) for tensor in shared]
+        bounds = [ctypes.c_int64(bound) for bound in self.pairs.bounds.tolist()]
+        run_parts(
+            getattr(self.library, name),
+            [
+                (*head, *bounds[k : k + 2], *tail, *(address(tensor[k]) for tensor in own))
+                for k in range(self.pairs.n_parts)
+            ],
+        )
 
 
 class Convolve(Function):
@@ -185,11 +247,9 @@ class Convolve(Function):
         ctx: Any, x: Tensor, y: Tensor, w: Tensor, form: ConvolutionForm, pairs: Neighbours
     ) -> Tensor:
         x, y, w = x.contiguous(), y.contiguous(), w.contiguous()
-        out = x.new_zeros((len(pairs.first) - 1) * form.size_out)
-        _call("forward", form, pairs, x, y, w, out)
         ctx.save_for_backward(x, y, w)
         ctx.form, ctx.pairs = form, pairs
-        return out
+        return Convolution(form, pairs, y, w).forward(x)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
@@ -210,37 +270,22 @@ class ConvolveBackward(Function):
         pairs: Neighbours,
     ) -> tuple[Tensor, Tensor, Tensor]:
         g = g.contiguous()
-        gx, gy, gw = torch.zeros_like(x), torch.zeros_like(y), torch.zeros_like(w)
-        _call("backward", form, pairs, x, y, w, g, x.new_empty(form.workspace), gx, gy, gw)
-        ctx.save_for_backward(x, y, w, g)
-        ctx.form, ctx.pairs = form, pairs
-        return gx, gy, gw
+        ctx.save_for_backward(x, g)
+        ctx.convolution = Convolution(form, pairs, y, w)
+        gx, gy, gw = ctx.convolution.zeros_for_parts(x), torch.zeros_like(y), torch.zeros_like(w)
+        ctx.convolution.backward(x, g, gx, gy, gw)
+        return gx.sum(0), gy, gw
 
     @staticmethod
     @once_differentiable
     def backward(  # type: ignore[override]
         ctx: Any, dx: Tensor, dy: Tensor, dw: Tensor
     ) -> tuple[Tensor | None, ...]:
-        x, y, w, g = ctx.saved_tensors
-        directions = [d.contiguous() for d in (dx, dy, dw)]
-        dout, gx, gy = torch.zeros_like(g), torch.zeros_like(x), torch.zeros_like(y)
-        gw, workspace = torch.empty_like(w), x.new_empty(ctx.form.workspace)
-        _call(
-            "double_backward",
-            ctx.form,
-            ctx.pairs,
-            x,
-            y,
-            w,
-            g,
-            *directions,
-            workspace,
-            dout,
-            gx,
-            gy,
-            gw,
-        )
-        return gx, gy, gw, dout, None, None
+        (x, g), convolution = ctx.saved_tensors, ctx.convolution
+        gx, gy, gw = convolution.zeros_for_parts(x), torch.zeros_like(dy), torch.zeros_like(dw)
+        direction = dx.contiguous(), dy.contiguous(), dw.contiguous()
+        out = convolution.double_backward(x, g, direction, gx, gy, gw)
+        return gx.sum(0), gy, gw, out, None, None
 
 
 def convolve(x: Tensor, y: Tensor, w: Tensor, form: ConvolutionForm, pairs: Neighbours) -> Tensor:

@@ -13,7 +13,7 @@ P_ij = Σ_k C_ijk g_k by all pairs of a centre. The functions of one triple are
     forward    ∂T/∂g_k = Σ_i M_ik w x_i                                      added to out
     backward   h_i = Σ_j P_ij Y_j;   ∂T/∂x_i = w h_i,   ∂T/∂w = Σ_i x_i h_i,   ∂T/∂Y_j = Σ_i w x_i P_ij
     tangent    the derivative of forward along (ẋ, Ẏ, ẇ)
-    curvature  the derivative of backward along (ẋ, Ẏ, ẇ), at fixed g; what concerns w is written, not added
+    curvature  the derivative of backward along (ẋ, Ẏ, ẇ), at fixed g
 
 Every function loops over channels, which are innermost in memory, in whole registers and then one by one.
 """
@@ -168,7 +168,7 @@ def _curvature(c: Coupling) -> str:
             f"AT({{T}}, gx, {i} * xs) += dwu * h{i} + wu * dh{i};",
         ]
         body += [f"gy{j} += dz{i} * p{i}_{j};" for j in js]
-    body.append("AT({T}, gw, 0) = gwu;")
+    body.append("AT({T}, gw, 0) += gwu;")
     return _function(
         f"curvature_{c.name}(int n, const real *restrict p, const real *restrict y, "
         "const real *restrict dy, const real *restrict x, const real *restrict dx, int xs, "

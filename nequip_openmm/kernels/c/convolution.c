@@ -1,6 +1,6 @@
 /* The convolution over pairs sorted by centre, and its derivatives.
 
-   Features lie block by block, one block for every irrep: (node, component, channel). Weights are (pair, channels of all
+   Features lie block by block, one block for every irrep: (node, component, channel). Weights are (row, channels of all
    paths), harmonics (pair, (l_max + 1)^2). Paths write into channels of the output's blocks. A function treats the centres
    begin ... end - 1; what it adds to neighbours goes to an array that no other thread writes to.
 
@@ -26,6 +26,7 @@ typedef struct {
     int64_t nodes;
     const int32_t *first;  /* (nodes + 1): pairs of every centre */
     const int32_t *second; /* (pairs): neighbours */
+    const int32_t *row;    /* (pairs): rows of their weights; pairs of one row must belong to one thread */
 } graph;
 
 static inline int64_t x_at(const path *p, const graph *g, int64_t node) {
@@ -54,7 +55,7 @@ static void add_lanes(const real *lanes, real *gy) {
 }
 
 /* out = T(x, y, w), added. */
-void forward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y, const real *w,
+void convolution_forward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y, const real *w,
              real *out) {
     const path *paths = (const path *)f->paths;
     real m[MATRICES];
@@ -63,13 +64,13 @@ void forward(const form *f, const graph *g, int64_t begin, int64_t end, const re
             matrices(f, y + e * HARMONICS, m);
             for (const path *p = paths; p < paths + f->n_paths; p++)
                 forward_of[p->triple](p->channels, m + p->matrix, x + x_at(p, g, g->second[e]), p->channels,
-                                      w + e * f->n_weights + p->weight, out + out_at(p, g, centre), p->out_row);
+                                      w + g->row[e] * (int64_t)f->n_weights + p->weight, out + out_at(p, g, centre), p->out_row);
         }
 }
 
 /* gx, gy, gw = the derivatives of gout . T(x, y, w), added. */
-void backward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y, const real *w,
-              const real *gout, real *covector, real *gx, real *gy, real *gw) {
+void convolution_backward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y, const real *w,
+              const real *gout, real *gy, real *gw, real *covector, real *gx) {
     const path *paths = (const path *)f->paths;
     for (int64_t centre = begin; centre < end; centre++) {
         covectors(f, g, centre, gout, covector);
@@ -77,7 +78,7 @@ void backward(const form *f, const graph *g, int64_t begin, int64_t end, const r
             const real *ye = y + e * HARMONICS;
             real lanes[HARMONICS * LANES] = {0};
             for (const path *p = paths; p < paths + f->n_paths; p++) {
-                const int64_t at = x_at(p, g, g->second[e]), weight = e * f->n_weights + p->weight;
+                const int64_t at = x_at(p, g, g->second[e]), weight = g->row[e] * (int64_t)f->n_weights + p->weight;
                 backward_of[p->triple](p->channels, covector + p->covector, ye + p->harmonic, x + at, p->channels,
                                        w + weight, gx + at, gw + weight, lanes + p->harmonic * LANES);
             }
@@ -86,10 +87,10 @@ void backward(const form *f, const graph *g, int64_t begin, int64_t end, const r
     }
 }
 
-/* The derivative of all this along (dx, dy, dw): of T to dout, added; of gx, gy and gw, the last not added but written. */
-void double_backward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y,
-                     const real *w, const real *gout, const real *dx, const real *dy, const real *dw, real *covector,
-                     real *dout, real *gx, real *gy, real *gw) {
+/* The derivative of all this along (dx, dy, dw): of T to dout, of the others to gx, gy and gw; added. */
+void convolution_double_backward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y,
+                     const real *w, const real *gout, const real *dx, const real *dy, const real *dw, real *dout,
+                     real *gy, real *gw, real *covector, real *gx) {
     const path *paths = (const path *)f->paths;
     real m[MATRICES], dm[MATRICES];
     for (int64_t centre = begin; centre < end; centre++) {
@@ -100,7 +101,7 @@ void double_backward(const form *f, const graph *g, int64_t begin, int64_t end, 
             matrices(f, ye, m);
             matrices(f, dye, dm);
             for (const path *p = paths; p < paths + f->n_paths; p++) {
-                const int64_t at = x_at(p, g, g->second[e]), weight = e * f->n_weights + p->weight;
+                const int64_t at = x_at(p, g, g->second[e]), weight = g->row[e] * (int64_t)f->n_weights + p->weight;
                 tangent_of[p->triple](p->channels, m + p->matrix, dm + p->matrix, x + at, dx + at, p->channels,
                                       w + weight, dw + weight, dout + out_at(p, g, centre), p->out_row);
                 curvature_of[p->triple](p->channels, covector + p->covector, ye + p->harmonic, dye + p->harmonic,
@@ -110,4 +111,29 @@ void double_backward(const form *f, const graph *g, int64_t begin, int64_t end, 
             add_lanes(lanes, gy + e * HARMONICS);
         }
     }
+}
+
+/* Give a pair and its reverse one row if their centres lie in the same part and their vectors are exactly opposite. Rows are
+   numbered by their first pairs, which go to first_pair; returns how many there are. Centres and neighbours ascend. */
+int64_t share_rows(const graph *g, int64_t parts, const int64_t *bounds, const double *vectors, int32_t *row,
+                   int32_t *first_pair) {
+    int32_t rows = 0;
+    for (int64_t e = 0; e < g->first[g->nodes]; e++) row[e] = -1;
+    for (int64_t part = 0; part < parts; part++)
+        for (int64_t i = bounds[part]; i < bounds[part + 1]; i++)
+            for (int64_t e = g->first[i]; e < g->first[i + 1]; e++) {
+                if (row[e] >= 0) continue;
+                row[e] = rows, first_pair[rows++] = (int32_t)e;
+                const int64_t j = g->second[e];
+                if (j < i || j >= bounds[part + 1]) continue;
+                const double *v = vectors + 3 * e;
+                for (int64_t k = g->first[j]; k < g->first[j + 1] && g->second[k] <= i; k++) {
+                    const double *r = vectors + 3 * k;
+                    if (g->second[k] == i && row[k] < 0 && r[0] == -v[0] && r[1] == -v[1] && r[2] == -v[2]) {
+                        row[k] = row[e];
+                        break;
+                    }
+                }
+            }
+    return rows;
 }

@@ -1,0 +1,61 @@
+"""The compiled functions of training, and how threads share their work."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib import resources
+
+import torch
+from torch import Tensor
+
+from nequip_openmm.kernels.compiler import load_library
+from nequip_openmm.kernels.products import products_source, triples
+
+__all__ = ["address", "library", "run_parts"]
+
+BITS = {torch.float32: 32, torch.float64: 64}
+
+
+@cache
+def library(l_max: int, dtype: torch.dtype) -> ctypes.CDLL:
+    """Return convolution and gate for spherical harmonics up to ``l_max`` and numbers of a type.
+
+    Raises
+    ------
+    BackendError
+        If nothing can be compiled here.
+    """
+    folder, bits = resources.files(__package__) / "c", BITS[dtype]
+    matrices = sum((2 * l1 + 1) * (2 * l3 + 1) for l1, _, l3 in triples(l_max))
+    parts = [
+        f"#define REAL {bits}\n#define HARMONICS {(l_max + 1) ** 2}\n#define MATRICES {matrices}",
+        (folder / "vector.h").read_text(),
+        (folder / "products.h").read_text(),
+        products_source(l_max),
+        (folder / "convolution.c").read_text(),
+        (folder / "gate.c").read_text(),
+    ]
+    found = load_library(f"training-l{l_max}-float{bits}", "\n".join(parts))
+    found.share_rows.restype = ctypes.c_int64
+    return found
+
+
+def address(tensor: Tensor) -> ctypes.c_void_p:
+    """Return where a contiguous tensor begins."""
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def run_parts(function: ctypes._CFuncPtr, calls: Sequence[Sequence[object]]) -> None:
+    """Call a C function with several lists of arguments at once, one thread for each; the first is the caller's."""
+    others = [_team(len(calls) - 1).submit(function, *arguments) for arguments in calls[1:]]
+    function(*calls[0])
+    for other in others:
+        other.result()
+
+
+@cache
+def _team(n_threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n_threads, thread_name_prefix="nequip-openmm-training")
