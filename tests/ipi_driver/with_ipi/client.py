@@ -13,14 +13,17 @@ from pathlib import Path
 from ipi_driver.client import ConnectionSettings
 from ipi_driver.driver import run
 from ipi_driver.transport import Address, InetAddress, UnixAddress
-from tests.ipi_driver.with_ipi.pes import KINDS, Recorded
+from tests.ipi_driver.with_ipi.pes import SPRING, Harmonic, OfVolume, Recorded
 
 
 def main() -> int:
     """Serve; returns the exit code."""
     given = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    inner = KINDS[given.evaluator](given.atoms)
+    if given.evaluator == "harmonic":
+        inner = Harmonic(given.atoms, given.spring)
+    else:
+        inner = OfVolume(given.atoms)
     evaluator = Recorded(inner, Path(given.record), given.pause_at, given.nan_at)
     settings = ConnectionSettings(
         _address(given), given.connections, given.shm, given.retry, given.reconnect
@@ -36,8 +39,9 @@ def _address(given: argparse.Namespace) -> Address:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("evaluator", choices=KINDS)
+    parser.add_argument("evaluator", choices=("harmonic", "volume"))
     parser.add_argument("--atoms", type=int, default=8)
+    parser.add_argument("--spring", type=float, default=SPRING)
     parser.add_argument("--record", default="calls.txt")
     parser.add_argument("--pause-at", type=int, default=0)
     parser.add_argument("--nan-at", type=int, default=0)

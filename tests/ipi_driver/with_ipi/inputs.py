@@ -150,9 +150,9 @@ def write_start(path: Path, atoms: ase.Atoms) -> None:
     path.write_text("\n".join([str(len(atoms)), comment, *rows]) + "\n")
 
 
-def hydrogens(n_atoms: int = 8, seed: int = 3) -> ase.Atoms:
-    """Return atoms near the origin, where a harmonic potential wants them, in a large cell."""
-    scatter = np.random.default_rng(seed).normal(scale=0.1, size=(n_atoms, 3))
+def hydrogens(n_atoms: int = 8, width: float = 0.1) -> ase.Atoms:
+    """Return atoms within some Å of the origin, where a harmonic potential wants them, in a large cell."""
+    scatter = np.random.default_rng(3).normal(scale=width, size=(n_atoms, 3))
     return ase.Atoms(["H"] * n_atoms, scatter, cell=20.0 * np.eye(3), pbc=True)
 
 

@@ -95,6 +95,3 @@ class Recorded:
     def _write(self, line: str) -> None:
         with self._path.open("a") as stream:
             stream.write(line + "\n")
-
-
-KINDS = {"harmonic": Harmonic, "volume": OfVolume}
