@@ -17,7 +17,7 @@ from nequip_openmm.errors import ConfigError
 if TYPE_CHECKING:
     from ipi_driver.runner import PimdResult
 
-    Run = Callable[..., PimdResult]
+    Run = Callable[..., Any]
 
 __all__ = ["pimd"]
 
@@ -74,6 +74,22 @@ def pimd(
         Path | None,
         typer.Option(help="Run folder to go on in; only steps may change.", show_default=False),
     ] = None,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare",
+            help="Write the run folder, print the commands that start the run, and end.",
+            show_default=False,
+        ),
+    ] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="INPUT.xml",
+            help="Check an input for i-PI, against --model and the driver's template (--structure) where given, and end.",
+            show_default=False,
+        ),
+    ] = None,
     events: Annotated[
         str | None,
         typer.Option(
@@ -101,21 +117,25 @@ def pimd(
     }
     given = {name: value for name, value in options.items() if value is not None}
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    if resume is not None:
-        run = _resumed(resume, settings or [], given, output)
+    if check is not None:
+        _check(check, model, structure)
+    elif prepare and resume is None:
+        _print_prepared(*_new(settings or [], given, output, prepare)(console=console))
     else:
-        run = _new(settings or [], given, output)
-    commands = Commands() if events is not None else None
-    result = run(events=events, commands=commands, console=console)
-    _print_result(console, result)
-    if result.signal is not None:
-        raise typer.Exit(128 + result.signal)
+        if resume is not None:
+            run = _resumed(resume, settings or [], given, output)
+        else:
+            run = _new(settings or [], given, output)
+        commands = Commands() if events is not None else None
+        _end(console, run(events=events, commands=commands, console=console))
 
 
-def _new(arguments: list[str], options: dict[str, Any], output: Path | None) -> Run:
+def _new(
+    arguments: list[str], options: dict[str, Any], output: Path | None, only_prepare: bool = False
+) -> Run:
     """Return a run from settings, ready to be started."""
     from ipi_driver.inputs import PimdSpec
-    from ipi_driver.runner import run_pimd
+    from ipi_driver.runner import prepare_pimd, run_pimd
     from nequip_openmm.settings import apply_overrides, load_yaml, validate
 
     file, overrides = split_arguments(arguments)
@@ -124,7 +144,7 @@ def _new(arguments: list[str], options: dict[str, Any], output: Path | None) -> 
     data = apply_overrides(data | options, overrides)
     spec = validate(PimdSpec, data, "pimd" if file is None else str(file))
     folder = output or Path("runs") / f"pimd-{datetime.now():%Y%m%d-%H%M%S}"
-    return partial(run_pimd, spec, folder)
+    return partial(prepare_pimd if only_prepare else run_pimd, spec, folder)
 
 
 def _resumed(
@@ -150,10 +170,40 @@ def _resumed(
     return partial(resume_pimd, folder, steps=spec.steps)
 
 
-def _print_result(console: Console, result: PimdResult) -> None:
+def _check(path: Path, model: Path | None, template: Path | None) -> None:
+    """Print what is wrong with an input; exit code 2 if it cannot work."""
+    from ipi_driver.inputs import read_start
+    from ipi_driver.inputs.validate import validate_input
+    from nequip_openmm.potential import load
+
+    known: dict[str, Any] = {}
+    if model is not None:
+        potential = load(model, device="cpu")
+        known = {"species": potential.species, "cutoff": potential.cutoff}
+    if template is not None:
+        known["template"] = read_start(template).frame.symbols
+    findings = validate_input(path, **known)
+    for finding in findings:
+        typer.echo(str(finding))
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(2)
+    typer.echo(f"{path}: can be run")
+
+
+def _print_prepared(folder: Path, commands: list[str]) -> None:
+    typer.echo(f"in {folder}:")
+    for command in commands:
+        typer.echo(f"    {command}")
+    typer.echo(f"or: nequip-openmm pimd --resume {folder}")
+
+
+def _end(console: Console, result: PimdResult) -> None:
+    """Print the result and exit with the code of the signal that stopped the run, if one did."""
     console.print(f"{result.reason} at step {result.step} after {result.wall_time_s:.1f} s")
     console.print(f"results: {result.folder}", markup=False)
     if result.reason == "stopped":
         console.print(f"go on with: nequip-openmm pimd --resume {result.folder}", markup=False)
     else:
         console.print(f"analyse with: nequip-openmm pimd-report {result.folder}", markup=False)
+    if result.signal is not None:
+        raise typer.Exit(128 + result.signal)

@@ -72,9 +72,7 @@ def batch_size(spec: PimdSpec) -> int:
     """Return how many structures one request holds: the share of a process in the beads that are due together."""
     if spec.batch_size is not None:
         return spec.batch_size
-    if spec.ffdirect:
-        return spec.n_beads
-    return -(-spec.n_beads * spec.n_replicas // spec.processes)
+    return spec.n_beads if spec.ffdirect else -(-spec.n_beads // spec.processes)
 
 
 def latency(spec: PimdSpec, n_atoms: int) -> float:
@@ -83,7 +81,7 @@ def latency(spec: PimdSpec, n_atoms: int) -> float:
         return spec.latency
     if batch_size(spec) == 1:
         return 1e-4
-    size = n_atoms * spec.n_beads * spec.n_replicas
+    size = n_atoms * spec.n_beads
     return 1e-4 if size < _SMALL else 1e-3 if size < _MEDIUM else 1e-2
 
 
@@ -118,11 +116,13 @@ def parameters(spec: PimdSpec) -> dict[str, str]:
 
 
 def _direct(spec: PimdSpec, pes: Path) -> Element:
-    # Without threads a round of requests is one call, always full. Replicas of several systems come in rounds that a batch
-    # does not divide, where i-PI would wait for ever; its thread sends what is there.
-    is_threaded = spec.n_replicas > 1
+    # Without threads a round of requests is one call, always full; i-PI would wait for ever for one that is not.
+    if spec.n_beads % batch_size(spec):
+        raise ConfigError(
+            f"batch_size = {spec.batch_size}: must divide the {spec.n_beads} beads with ffdirect, or i-PI waits for ever"
+        )
     pairs = ", ".join(f"{name}: {value}" for name, value in parameters(spec).items())
-    result = element("ffdirect", name=FORCEFIELD, pbc=False, threaded=is_threaded)
+    result = element("ffdirect", name=FORCEFIELD, pbc=False, threaded=False)
     result.append(element("pes", "custom"))
     result.append(element("pes_path", str(pes)))
     result.append(element("parameters", f"{{ {pairs} }}"))

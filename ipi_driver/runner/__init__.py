@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ipi_driver.runner.run import PimdResult, resume_pimd, run_pimd
+    from ipi_driver.runner.run import PimdResult, prepare_pimd, resume_pimd, run_pimd
 
-__all__ = ["PimdResult", "resume_pimd", "run_pimd"]
+__all__ = ["PimdResult", "prepare_pimd", "resume_pimd", "run_pimd"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,10 +16,11 @@ from ipi_driver.runner.child import Child
 from nequip_openmm.errors import RunFailed
 from nequip_openmm.runs import RunFolder
 
-__all__ = ["Drivers"]
+__all__ = ["Drivers", "driver_options"]
 
 CLIENT = "ipi_driver.runner.client"
 RETRY_S = 120.0  # for i-PI to open its socket
+EVERYWHERE = "0.0.0.0"  # as the address that a server listens on
 _DISMISSED = 0  # by EXIT, or because i-PI has hung up: most likely the run is over
 _USER_ERROR, _FAILED = 2, 3  # exit codes after which another try would end the same way
 _FAREWELL_S = 5.0  # i-PI needs no longer to end after it has dismissed its drivers
@@ -109,19 +110,9 @@ class Drivers:
     def _start(self, slot: _Slot) -> None:
         self._error_file(slot).unlink(missing_ok=True)
         log = self._folder / f"driver-{slot.number}.log"
-        slot.child = Child(CLIENT, self._folder.path, self._options(slot), log, self._threads())
-
-    def _options(self, slot: _Slot) -> list[str]:
-        spec, address = self._spec, self._address
-        options = ["--model", MODEL, "--template", TEMPLATE, "--retry", f"{RETRY_S:g}"]
+        options = [*driver_options(self._spec, self._address), "--retry", f"{RETRY_S:g}"]
         options += ["--error-file", self._error_file(slot).name]
-        if address.port is None:
-            options += ["--unix", "--address", address.name]
-        else:
-            host = "localhost" if address.name == "0.0.0.0" else address.name
-            options += ["--host", host, "--port", str(address.port)]
-        options += ["--device", spec.device] if spec.device is not None else []
-        return options + (["--dtype", spec.dtype] if spec.dtype != "auto" else [])
+        slot.child = Child(CLIENT, self._folder.path, options, log, self._threads())
 
     def _threads(self) -> dict[str, str]:
         """Share the processors among several drivers, unless the user has said how."""
@@ -164,6 +155,18 @@ class Drivers:
 
     def _error_file(self, slot: _Slot) -> Path:
         return self._folder / f"driver-{slot.number}_error.json"
+
+
+def driver_options(spec: PimdSpec, address: Address) -> list[str]:
+    """Return the options with which ``nequip-ipi-driver`` serves a run, in its folder."""
+    options = ["--model", MODEL, "--template", TEMPLATE]
+    if address.port is None:
+        options += ["--unix", "--address", address.name]
+    else:
+        host = "localhost" if address.name == EVERYWHERE else address.name
+        options += ["--host", host, "--port", str(address.port)]
+    options += ["--device", spec.device] if spec.device is not None else []
+    return options + (["--dtype", spec.dtype] if spec.dtype != "auto" else [])
 
 
 def _how(code: int) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "CONTINUE",
     "State",
     "address_of",
+    "discard_states",
     "newest_state",
     "prepare_restart",
     "refuse_second_run",
@@ -48,10 +49,20 @@ class State:
 
 def newest_state(folder: RunFolder) -> State | None:
     """Return the whole state of the highest step in a run folder; files that were cut short are passed over."""
+    return max(_states(folder), key=lambda state: state.step, default=None)
+
+
+def discard_states(folder: RunFolder, after: int) -> None:
+    """Remove the states of later steps than ``after``."""
+    for state in _states(folder):
+        if state.step > after:
+            state.path.unlink()
+
+
+def _states(folder: RunFolder) -> list[State]:
     names = [folder / name for name in (files.RESTART, ORDERED, CONTINUE)]
     candidates = [*names, *reversed(files.checkpoints(folder))]
-    states = [State(path, step) for path in candidates if (step := saved_step(path)) is not None]
-    return max(states, key=lambda state: state.step, default=None)
+    return [State(path, step) for path in candidates if (step := saved_step(path)) is not None]
 
 
 def saved_step(path: Path) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,10 +15,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ipi_driver.cli import PES_FILE
 from ipi_driver.inputs import Address, PimdSpec, input_xml, new_address, read_start
 from ipi_driver.runner import files
 from ipi_driver.runner.checks import check_start, warnings_about
+from ipi_driver.runner.drivers import driver_options
 from ipi_driver.runner.resume import (
     CONTINUE,
     address_of,
@@ -32,7 +33,7 @@ from nequip_openmm.runs import Commands, EventStream, RunFolder
 from nequip_openmm.runs.failures import failures_told, logged_to
 from nequip_openmm.runs.signals import StopSignals
 
-__all__ = ["PimdResult", "resume_pimd", "run_pimd"]
+__all__ = ["PimdResult", "prepare_pimd", "resume_pimd", "run_pimd"]
 
 OLDEST = (3, 3)  # i-PI with batches over sockets
 
@@ -94,20 +95,35 @@ def run_pimd(
     RunFailed
         If the run blew up, the disk is full, or i-PI or its drivers failed; the folder keeps all frames before.
     """
-    RunFolder.require_free(Path(output))
     EventStream.require(events)
     _require_ipi()
-    spec = _with_absolute_paths(spec)
-    start = read_start(spec.structure, spec.frame)
-    address = None if spec.ffdirect else new_address(spec)
-    input_xml(spec, start, address, PES_FILE)  # refuses what does not fit
-    potential = check_start(spec, start)
-    warnings = warnings_about(spec, start, potential)
-    del potential  # the drivers have their own
-    folder = RunFolder.create(output, files.KIND, spec.model_dump(mode="json"))
-    job = _Job(spec, folder, address, commands, console)
-    prepare = partial(files.write_inputs, folder, spec, start, address)
-    return job.run(files.INPUT, 0, prepare, events, warnings)
+    plan = _Plan(spec, Path(output))
+    folder = plan.make_folder()
+    job = _Job(plan.spec, folder, plan.address, commands, console)
+    return job.run(files.INPUT, 0, lambda: plan.write(folder), events, plan.warnings)
+
+
+def prepare_pimd(
+    spec: PimdSpec, output: Path | str, *, console: Console | None = None
+) -> tuple[Path, list[str]]:
+    """Write the folder of a run without starting it.
+
+    Returns
+    -------
+    The folder, and the commands that start the run from within it; ``resume_pimd`` starts it as well.
+
+    Raises
+    ------
+    UserError
+        For input that cannot be simulated; nothing was written then.
+    """
+    plan = _Plan(spec, Path(output))
+    folder = plan.make_folder()
+    plan.write(folder)
+    for _, message in plan.warnings:
+        _show_warning(console, message)
+    drivers = [] if plan.address is None else [_driver_command(plan.spec, plan.address)]
+    return folder.path, [f"i-pi {files.INPUT}", *drivers]
 
 
 def resume_pimd(
@@ -146,8 +162,30 @@ def resume_pimd(
     if changed:
         files.save_spec(folder, spec)
     job = _Job(spec, folder, address, commands, console)
-    prepare = partial(prepare_restart, folder, spec, state, PES_FILE)
+    prepare = partial(prepare_restart, folder, spec, state, files.PES_FILE)
     return job.run(CONTINUE, done, prepare, events, [])
+
+
+class _Plan:
+    """A run that has passed all checks, before anything is on disk."""
+
+    def __init__(self, spec: PimdSpec, output: Path) -> None:
+        RunFolder.require_free(output)
+        self.spec = spec = _with_absolute_paths(spec)
+        self._output = output
+        self._start = read_start(spec.structure, spec.frame)
+        self.address = None if spec.ffdirect else new_address(spec)
+        input_xml(spec, self._start, self.address, files.PES_FILE)  # refuses what does not fit
+        potential = check_start(spec, self._start)
+        self.warnings = warnings_about(spec, self._start, potential)
+
+    def make_folder(self) -> RunFolder:
+        """Make the folder, with the settings in it."""
+        return RunFolder.create(self._output, files.KIND, self.spec.model_dump(mode="json"))
+
+    def write(self, folder: RunFolder) -> None:
+        """Write all that i-PI and the drivers read."""
+        files.write_inputs(folder, self.spec, self._start, self.address)
 
 
 class _Job:
@@ -234,8 +272,17 @@ class _Job:
         for code, message in warnings:
             stream.warning(code, message)
             logger.warning(message)
-            if self._console is not None:
-                self._console.print(f"warning: {message}", style="yellow", markup=False)
+            _show_warning(self._console, message)
+
+
+def _show_warning(console: Console | None, message: str) -> None:
+    if console is not None:
+        console.print(f"warning: {message}", style="yellow", markup=False)
+
+
+def _driver_command(spec: PimdSpec, address: Address) -> str:
+    options = driver_options(spec, address)
+    return f"nequip-ipi-driver {shlex.join(options)}"
 
 
 def _unknown(error: Exception) -> RunFailed | None:

@@ -15,7 +15,7 @@ from ipi_driver.runner import files
 from ipi_driver.runner.child import Child
 from ipi_driver.runner.drivers import Drivers
 from ipi_driver.runner.guard import check_row
-from ipi_driver.runner.resume import saved_step
+from ipi_driver.runner.resume import discard_states, saved_step
 from ipi_driver.runner.sockets import remove_stale
 from ipi_driver.runner.tail import FrameTail, PropertyTail
 from ipi_driver.runner.telling import Row, Teller, logger
@@ -108,6 +108,11 @@ class Session:
             return self._watch(server, drivers)
         except KeyboardInterrupt:
             self._end(server, drivers, is_urgent=True)
+            raise
+        except RunFailed as failure:
+            self._end(server, drivers)
+            if failure.code == "blow-up":  # states of the way there are no good to go on from
+                discard_states(self._folder, after=self.step)
             raise
         finally:
             self._end(server, drivers)
@@ -209,8 +214,8 @@ class Session:
             self.step = done
         if self._has_finished(server):
             return "finished"
-        if self._is_stopping and done is not None:
-            return "stopped"
+        if self._is_stopping and (done is not None or self.last is None):
+            return "stopped"  # in order, or before there was anything to save
         raise self._ended_early(server)
 
     def _has_finished(self, server: Child) -> bool:
