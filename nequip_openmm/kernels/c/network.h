@@ -90,7 +90,7 @@ static void find_pairs(const Call *call, int64_t begin, int64_t end) {
                        (shift[0] * cell[k] + shift[1] * cell[3 + k] + shift[2] * cell[6 + k]);
             const double cutoff = call->cutoffs[call->types[i] * TYPES + call->types[j]];
             const double r = sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
-            if (r >= cutoff) continue;
+            if (r >= cutoff && r - r == 0) continue; /* infinity is not far, it is wrong */
             const double u = r / cutoff * call->intervals;
             if (!(u >= 0 && r > 0)) { /* not a number, or atoms on top of each other */
                 energy = 0.0 / 0.0;
