@@ -7,6 +7,7 @@ refused; 4 no i-PI within the time given with ``--retry``.
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -20,6 +21,8 @@ from nequip_openmm._version import __version__
 from nequip_openmm.errors import UserError
 
 __all__ = ["main"]
+
+log = logging.getLogger(__name__)
 
 PES_FILE = Path(__file__).with_name("pes.py")
 
@@ -116,6 +119,7 @@ def drive(
             raise UserError("give --model and --template")
         where = _address(unix or shm, address, sockets_prefix, host, port)
         settings = ConnectionSettings(where, connections, shm, retry, reconnect)
+        log.info("loading %s", ", ".join(map(str, model)))
         evaluator = load_evaluator(model, template, device, dtype, atomic_energies)
     except UserError as error:
         write_error(error_file, error)
@@ -125,6 +129,7 @@ def drive(
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command and exit."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the client takes signals over
     sys.exit(_run(argv))
 
 
@@ -142,9 +147,9 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("nequip-ipi-driver: %(message)s"))
     for name in ("ipi_driver", "nequip_openmm"):  # the latter tells when kernels are compiled
-        log = logging.getLogger(name)
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
+        package = logging.getLogger(name)
+        package.addHandler(handler)
+        package.setLevel(logging.INFO)
 
 
 # What typer raises for a wrong option or value; newer versions of typer carry a click of their own.

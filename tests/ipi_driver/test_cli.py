@@ -187,3 +187,16 @@ def test_the_driver_starts_without_torch() -> None:
     code = "import sys, ipi_driver.cli, ipi_driver.driver, ipi_driver.pes, ipi_driver.potentials; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("moment", ["loading", "waiting"])
+def test_sigterm_ends_the_driver_with_0_before_it_is_connected(
+    files: list[str], moment: str
+) -> None:
+    command = [sys.executable, "-c", "from ipi_driver.cli import main; main()", *files]
+    command += ["--unix", "--address", "nobody-xyzzy"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(moment in line for line in process.stderr)
+        process.terminate()
+        assert process.wait(20.0) == 0
