@@ -129,7 +129,7 @@ def import_openmmtorch() -> ModuleType:
     except ImportError as error:
         raise BackendError(f"openmmtorch does not load ({error}): {INSTALL}") from error
     _load_missing_plugins()
-    import nequip_openmm.forces.operator  # noqa: F401  registers the operator
+    import nequip_openmm.forces.ops  # noqa: F401  registers the operator
 
     return openmmtorch
 

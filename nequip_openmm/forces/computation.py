@@ -1,6 +1,6 @@
 """What OpenMM's forces compute with a potential: particle positions in nm in, kJ/mol and kJ/mol/nm out.
 
-PythonForce calls a `Computation` at every step; TorchForce does through the operator of `nequip_openmm.forces.operator`.
+PythonForce calls a `Computation` at every step; TorchForce does through the operator of `nequip_openmm.forces.ops`.
 
 OpenMM pickles the callable of a PythonForce as soon as the force is made and writes the pickle into the XML of a System. What is
 pickled here is the content of a model file and a few plain values, no code, so that XML, copies and CustomCVForce work; only

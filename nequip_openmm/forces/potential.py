@@ -169,7 +169,7 @@ class NequIPPotential:
         openmmtorch = import_openmmtorch()
         module: EngineModule | OpenMMModule
         if self.potential.engine == "fused":
-            from nequip_openmm.forces.operator import recipe
+            from nequip_openmm.forces.ops import recipe
 
             computation = Computation(self.potential, types, is_periodic, atoms)
             module = EngineModule(*recipe(computation))

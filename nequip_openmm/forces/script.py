@@ -25,7 +25,7 @@ class EngineModule(nn.Module):
     Parameters
     ----------
     model, settings, name
-        See `nequip_openmm.forces.operator.Recipe`.
+        See `nequip_openmm.forces.ops.Recipe`.
     """
 
     model: Tensor
@@ -38,10 +38,11 @@ class EngineModule(nn.Module):
 
     def forward(self, positions: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return energy and forces as `OpenMMModule` does."""
-        # The first argument is what a user reads in the error of a process in which the operator is not registered.
+        # The first argument is what the user of a process without the operator reads in TorchScript's error, which shows this
+        # call; with more than 36 characters it would not.
         energy, forces = torch.ops.nequip_openmm.energy_and_forces(
-            "unknown? first run: import nequip_openmm.forces.operator",
-            positions,
+            "import nequip_openmm.forces.ops",
+            positions.detach(),
             box,
             self.model,
             self.settings,

@@ -18,6 +18,7 @@ from tests.forces.cases import (
     context,
     energy_and_forces,
     openmm,
+    random_model,
     random_potential,
     tiny_cell,
     triclinic,
@@ -44,9 +45,14 @@ def assert_equal(
     assert np.abs(forces / FORCE_UNIT - reference.forces).max() <= tolerance * rms
 
 
+@pytest.fixture(scope="module", params=["fused", "reference"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=["float32", "float64"])
-def potential(request: pytest.FixtureRequest) -> Potential:
-    return random_potential(request.param)
+def potential(request: pytest.FixtureRequest, engine: str) -> Potential:
+    return Potential(random_model(request.param), engine=engine)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

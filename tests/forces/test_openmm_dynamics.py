@@ -81,13 +81,16 @@ def test_a_barostat_changes_the_box_that_the_potential_sees(backend: str) -> Non
     assert len(volumes) > 2
 
 
-def test_pressure_agrees_with_the_virial() -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pressure_agrees_with_the_virial(backend: str) -> None:
     """OpenMM differentiates by scaling the box; the potential differentiates by strain.
 
-    By PythonForce only: OpenMM computes pressures without letting go of Python's lock, which no TorchForce survives.
+    Not by the TorchForce of the reference engine: OpenMM computes pressures without letting go of Python's lock, under which
+    PyTorch does not differentiate.
     """
     case, potential = water_box(), random_potential()
-    system = NequIPPotential(potential).createSystem(case.topology, backend="PythonForce")
+    assert potential.engine == "fused"
+    system = NequIPPotential(potential).createSystem(case.topology, backend=backend)
     barostat = openmm.MonteCarloBarostat(1.0, 300.0)
     system.addForce(barostat)
     simulation = context(system)
@@ -126,17 +129,16 @@ def _positions(simulation: openmm.Context) -> np.ndarray:
     return np.array(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_reporter_at_every_step_costs_no_further_evaluation(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     calls = []
     original = Computation._evaluate
     monkeypatch.setattr(
         Computation, "_evaluate", lambda self, *args: calls.append(1) or original(self, *args)
     )
-    system = NequIPPotential(stable_potential()).createSystem(
-        methanol().topology, backend="PythonForce"
-    )
+    system = NequIPPotential(stable_potential()).createSystem(methanol().topology, backend=backend)
     simulation = context(system)
     simulation.setPositions(methanol().positions)
     for _ in range(20):

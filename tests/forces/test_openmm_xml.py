@@ -16,12 +16,14 @@ from nequip_openmm.errors import ModelFileError
 from nequip_openmm.forces import NequIPPotential, computation
 from nequip_openmm.forces.computation import Computation, restore
 from nequip_openmm.model.file import model_to_bytes
+from nequip_openmm.potential import Potential
 from tests.forces.cases import (
     BACKENDS,
     context,
     energy_and_forces,
     methanol,
     openmm,
+    random_model,
     random_potential,
     triclinic,
 )
@@ -33,9 +35,14 @@ def evaluate(system: openmm.System) -> tuple[float, np.ndarray]:
     return energy_and_forces(simulation)
 
 
+@pytest.fixture(scope="module", params=["fused", "reference"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", params=BACKENDS)
-def system(request: pytest.FixtureRequest) -> openmm.System:
-    potential = NequIPPotential(random_potential())
+def system(request: pytest.FixtureRequest, engine: str) -> openmm.System:
+    potential = NequIPPotential(Potential(random_model(), engine=engine))  # type: ignore[arg-type]
     return potential.createSystem(triclinic().topology, forceGroup=2, backend=request.param)
 
 
