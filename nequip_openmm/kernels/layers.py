@@ -1,0 +1,170 @@
+"""Interaction layers and readout on one batch, with the four passes of `nequip_openmm.kernels.operations`."""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import Tensor, nn
+
+from nequip_openmm.kernels.convolution import Convolution, ConvolutionForm
+from nequip_openmm.kernels.gate import GateForm, GateStep
+from nequip_openmm.kernels.operations import (
+    ConvolutionStep,
+    LinearStep,
+    Mix,
+    Pairs,
+    SelfConnectionStep,
+    mixes,
+)
+from nequip_openmm.model.interaction import InteractionLayer
+from nequip_openmm.model.irreps import LayerPlan
+from nequip_openmm.model.radial import ScalarMLP
+
+__all__ = ["LayerForm", "LayerRun", "ReadoutForm", "ReadoutRun"]
+
+
+class LayerForm:
+    """Where the numbers of an interaction layer lie, and its parameters besides those of the radial network."""
+
+    def __init__(self, layer: InteractionLayer, plan: LayerPlan) -> None:
+        linear_in, linear_out = layer.linear_in.blocks, layer.linear_out.blocks
+        typed = layer.self_connection.blocks
+        self.blocks: list[nn.Module] = [*linear_in, *linear_out, *typed]
+        self.counts = [len(linear_in), len(linear_out), len(typed)]
+        self.linear_in = mixes(plan.irreps_in, plan.irreps_in)
+        self.linear_out = mixes(plan.after_product, plan.before_gate)
+        joined = sorted(mixes(plan.irreps_in, plan.before_gate), key=lambda mix: mix.first_in)
+        self.self_connection = joined[: len(typed)]  # the first layer has none
+        self.convolution = ConvolutionForm(plan)
+        self.gate = GateForm.of_layer(plan)
+
+
+class LayerRun:
+    """x ← gate(linear_out(convolution(linear_in(x))) + self_connection(x)).
+
+    Parameters
+    ----------
+    form
+        The layer.
+    weights
+        Scaled weights of ``form.blocks``.
+    embedding
+        (types, width) vector of every type.
+    is_type
+        (N, types) one where an atom is of a type, else zero.
+    convolution
+        Pairs with their harmonics and weights.
+    slope
+        (rows, n_weights) derivative of the weights with respect to the distance.
+    """
+
+    def __init__(
+        self,
+        form: LayerForm,
+        weights: list[Tensor],
+        embedding: Tensor,
+        is_type: Tensor,
+        convolution: Convolution,
+        slope: Tensor,
+    ) -> None:
+        n, sizes = len(is_type), form.convolution
+        into, out, typed = split(weights, form.counts)
+        self.embedding, self.typed = embedding, typed
+        self.linear_in = LinearStep(form.linear_in, into, n, sizes.size_in, sizes.size_in)
+        self.convolution = ConvolutionStep(convolution, slope)
+        self.linear_out = LinearStep(form.linear_out, out, n, sizes.size_out, form.gate.size_in)
+        folded = [torch.matmul(embedding, weight) for weight in typed]  # (n_in, types, n_out)
+        self.self_connection = SelfConnectionStep(form.self_connection, folded, is_type)
+        self.gate = GateStep(form.gate, convolution.library, n)
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.linear_out.forward(self.convolution.forward(self.linear_in.forward(x)))
+        self.self_connection.forward(x, z)
+        return self.gate.forward(z)
+
+    def backward(self, g: Tensor, gy: Tensor, gr: Tensor) -> Tensor:
+        gz = self.gate.backward(g)
+        sent = self.convolution.backward(self.linear_out.backward(gz), gy, gr)
+        gx = self.linear_in.backward(sent)
+        self.self_connection.backward(gz, gx)
+        return gx
+
+    def tangent(self, dx: Tensor, pairs: Pairs) -> Tensor:
+        sent = self.linear_in.tangent(dx)
+        dz = self.linear_out.tangent(self.convolution.tangent(sent, pairs))
+        self.self_connection.tangent(dx, dz)
+        return self.gate.tangent(dz)
+
+    def curvature(self, dg: Tensor) -> Tensor:
+        dgz = self.gate.curvature(dg)
+        dgx = self.linear_in.curvature(self.convolution.curvature(self.linear_out.curvature(dgz)))
+        self.self_connection.curvature(dgz, dgx)
+        return dgx
+
+    def gradients(self) -> tuple[list[Tensor], Tensor]:
+        """Return those of the scaled weights, and of the embedding through the self-connection."""
+        typed = self.self_connection.gradients
+        of_typed = [torch.matmul(self.embedding.t(), g) for g in typed]
+        of_embedding = torch.zeros_like(self.embedding)
+        for weight, g in zip(self.typed, typed):
+            of_embedding += torch.tensordot(g, weight, dims=([0, 2], [0, 2]))
+        found = [*self.linear_in.gradients, *self.linear_out.gradients, *of_typed]
+        return found, of_embedding
+
+
+class ReadoutForm:
+    """The readout's parameters and activations."""
+
+    def __init__(self, readout: ScalarMLP) -> None:
+        self.blocks = list(readout.layers)
+        hidden = [layer.weight.shape[1] for layer in self.blocks[:-1]]
+        self.gates = [GateForm.silu(n) for n in hidden] if readout.is_nonlinear else []
+
+
+class ReadoutRun:
+    """Energies (N,) from the last scalars (N * features,), both before scale and shift."""
+
+    def __init__(
+        self, form: ReadoutForm, weights: list[Tensor], n_nodes: int, library: ctypes.CDLL
+    ) -> None:
+        self.linear = [_dense(weight, n_nodes) for weight in weights]
+        gates = [GateStep(gate, library, n_nodes) for gate in form.gates]
+        self.steps: list[LinearStep | GateStep] = [self.linear[0]]
+        for k, linear in enumerate(self.linear[1:]):
+            self.steps += [*gates[k : k + 1], linear]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for step in self.steps:
+            x = step.forward(x)
+        return x
+
+    def backward(self, g: Tensor) -> Tensor:
+        for step in reversed(self.steps):
+            g = step.backward(g)
+        return g
+
+    def tangent(self, dx: Tensor) -> Tensor:
+        for step in self.steps:
+            dx = step.tangent(dx)
+        return dx
+
+    def curvature(self, dg: Tensor) -> Tensor:
+        for step in reversed(self.steps):
+            dg = step.curvature(dg)
+        return dg
+
+    def gradients(self) -> list[Tensor]:
+        """Return those of the scaled weights."""
+        return [g for linear in self.linear for g in linear.gradients]
+
+
+def _dense(weight: Tensor, n_nodes: int) -> LinearStep:
+    n_in, n_out = weight.shape
+    return LinearStep([Mix(0, n_in, 0, n_out, 1)], [weight], n_nodes, n_in, n_out)
+
+
+def split(items: list[Tensor], counts: list[int]) -> list[list[Tensor]]:
+    """Return the first, the next, ... items, as many as counted."""
+    taken = iter(items)
+    return [[next(taken) for _ in range(count)] for count in counts]
