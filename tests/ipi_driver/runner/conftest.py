@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ import pytest
 
 from ipi_driver.inputs import PimdSpec
 from ipi_driver.runner import drivers as drivers_module
+from ipi_driver.runner import files as files_module
 from ipi_driver.runner import run as run_module
 from nequip_openmm.runs import read_events
 
@@ -69,6 +68,7 @@ def springs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let springs take the place of the model in runs of this process and of those it starts."""
     pytest.importorskip("ipi", reason="needs i-PI: pip install 'nequip-openmm[ipi]'")
     monkeypatch.setattr(drivers_module, "CLIENT", "tests.ipi_driver.runner.springs")
+    monkeypatch.setattr(files_module, "PES_FILE", Path(__file__).with_name("springs_pes.py"))
     monkeypatch.setattr(run_module, "check_start", lambda *_: None)
     monkeypatch.setattr(run_module, "warnings_about", lambda *_: [])
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
@@ -186,5 +186,3 @@ def _main() -> None:
 
 if __name__ == "__main__":
     _main()
-
-__all__ = ["Runner", "os", "signal"]

@@ -23,6 +23,7 @@ from tests.ipi_driver.runner.conftest import (
     Runner,
     events_of,
     frame_steps,
+    is_alive,
     leaves_nothing,
     started,
     steps_of,
@@ -72,19 +73,20 @@ def test_drivers_that_keep_dying_end_the_run(
     assert (tmp_path / "run" / "RESTART").exists()
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("changes", [{"processes": 1}, {"processes": 2}, {"ffdirect": True}])
 def test_numbers_that_are_not_finite_stop_the_run(
-    processes: int, make_spec: Make, tmp_path: Path, fault: Callable[..., None]
+    changes: dict[str, Any], make_spec: Make, tmp_path: Path, fault: Callable[..., None]
 ) -> None:
     fault("nan", 30)
     with pytest.raises(RunFailed):
-        run_pimd(make_spec(processes=processes), tmp_path / "run")
+        run_pimd(make_spec(**changes), tmp_path / "run")
     table = np.loadtxt(tmp_path / "run" / "simulation.out")
     assert np.isfinite(table).all()
     (error,) = events_of(tmp_path / "run", "error")
     assert "finite" in error["title"]
+    assert (tmp_path / "run" / "RESTART").exists()
     start = started(tmp_path / "run")
-    assert leaves_nothing(tmp_path / "run", [start["server"], *start["drivers"]])
+    assert not any(is_alive(pid) for pid in [start["server"], *start["drivers"]])
 
 
 def test_a_blow_up_stops_the_run(

@@ -86,7 +86,9 @@ def test_a_finished_run_has_nothing_left_to_do(make_spec: Make, tmp_path: Path) 
         resume_pimd(tmp_path / "run", steps=5)
 
 
-@pytest.mark.parametrize("changes", [{"processes": 2}, {"socket": "inet"}, {"batch_size": 1}])
+@pytest.mark.parametrize(
+    "changes", [{"processes": 2}, {"socket": "inet"}, {"batch_size": 1}, {"ffdirect": True}]
+)
 def test_every_way_to_the_model_gives_the_same_numbers(
     changes: dict, make_spec: Make, tmp_path: Path
 ) -> None:
@@ -120,8 +122,11 @@ def test_constant_pressure_changes_the_cell(
     assert volumes[-1] != pytest.approx(volumes[0], abs=1e-6)
 
 
-def test_replicas_exchange(make_spec: Make, tmp_path: Path) -> None:
-    spec = make_spec(mode="remd", beads=2, temperatures=(300.0, 330.0), exchange_interval=5)
+@pytest.mark.parametrize("ffdirect", [False, True])
+def test_replicas_exchange(ffdirect: bool, make_spec: Make, tmp_path: Path) -> None:
+    spec = make_spec(
+        mode="remd", beads=2, temperatures=(300, 330), exchange_interval=5, ffdirect=ffdirect
+    )
     assert run_pimd(spec, tmp_path / "run").reason == "finished"
     replicas = {sample["replica"] for sample in events_of(tmp_path / "run", "sample")}
     assert replicas == {0, 1}
