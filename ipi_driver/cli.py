@@ -22,8 +22,6 @@ from nequip_openmm.errors import UserError
 
 __all__ = ["main"]
 
-log = logging.getLogger(__name__)
-
 PES_FILE = Path(__file__).with_name("pes.py")
 
 
@@ -119,7 +117,6 @@ def drive(
             raise UserError("give --model and --template")
         where = _address(unix or shm, address, sockets_prefix, host, port)
         settings = ConnectionSettings(where, connections, shm, retry, reconnect)
-        log.info("loading %s", ", ".join(map(str, model)))
         evaluator = load_evaluator(model, template, device, dtype, atomic_energies)
     except UserError as error:
         write_error(error_file, error)

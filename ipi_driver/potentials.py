@@ -121,6 +121,7 @@ def load_evaluator(
     """
     structure = read_template(template)  # before torch is loaded, which takes seconds
 
+    log.info("loading %s", ", ".join(map(str, models)))
     from nequip_openmm.potential import load
 
     potentials = [load(path, device, dtype) for path in models]
