@@ -1,10 +1,10 @@
 """Write methanol.xyz and water.xyz, from which the examples start.
 
-    python make_start.py [--molecules 32]
+    python make_start.py [--cells 2]
 
 The comment line of each file tells the cell twice: as i-PI reads it (CELL, with units) and as ASE and the driver do (Lattice).
-Water molecules stand on a cubic lattice at 0.997 g/cm³, each turned at random: close to nothing that liquid water looks like, but
-without overlaps. Equilibrate before you measure.
+Water molecules stand on a face-centred cubic lattice at 0.997 g/cm³, each turned at random: not at all what liquid water looks
+like, but without overlaps. Equilibrate before you measure.
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ from ase.units import _amu
 
 HERE = Path(__file__).parent
 DENSITY = 0.997  # g/cm³
+FCC = 0.5 * np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]])
 VACUUM_CELL = 30.0  # Å, for a molecule alone: i-PI always wants a cell
 
 
-def water(n_molecules: int, seed: int = 1) -> Atoms:
-    """Return so many molecules in a cubic cell."""
+def water(n_cells: int, seed: int = 1) -> Atoms:
+    """Return 4 n³ molecules in a cubic cell."""
     rng = np.random.default_rng(seed)
     one = molecule("H2O")
     one.positions -= one.get_center_of_mass()
-    mass = n_molecules * one.get_masses().sum() * _amu * 1e3  # g
+    mass = 4 * n_cells**3 * one.get_masses().sum() * _amu * 1e3  # g
     length = (mass / DENSITY) ** (1 / 3) * 1e8  # cm to Å
-    per_edge = int(np.ceil(n_molecules ** (1 / 3)))
-    sites = np.stack(np.meshgrid(*[np.arange(per_edge)] * 3), axis=-1).reshape(-1, 3) / per_edge
-    chosen = sites[rng.permutation(len(sites))[:n_molecules]] * length
+    corners = np.stack(np.meshgrid(*[np.arange(n_cells)] * 3), axis=-1).reshape(-1, 1, 3)
     box = Atoms(cell=[length] * 3, pbc=True)
-    for site in chosen:
+    for site in (corners + FCC).reshape(-1, 3) * length / n_cells:
         turned = one.copy()
         turned.euler_rotate(*rng.uniform(0, 360, 3))
         turned.translate(site)
@@ -67,10 +66,12 @@ def write_start(atoms: Atoms, path: Path) -> None:
 def main() -> None:
     """Write both files beside this script."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--molecules", type=int, default=32, help="of water (default: 32)")
+    parser.add_argument(
+        "--cells", type=int, default=2, help="along each edge; 2 are 32 molecules (default: 2)"
+    )
     given = parser.parse_args()
     write_start(methanol(), HERE / "methanol.xyz")
-    write_start(water(given.molecules), HERE / "water.xyz")
+    write_start(water(given.cells), HERE / "water.xyz")
 
 
 if __name__ == "__main__":
