@@ -129,7 +129,8 @@ class Potential:
         self.threads = threads
         self.requested_engine: EngineName = engine
         self._chosen: Chosen | None = None
-        self._weights: tuple[Any, ...] = ()  # that the engine was made for
+        self._weights: tuple[torch.Tensor, ...] = ()  # that the engine was made for
+        self._state: tuple[Any, ...] = ()
         self._lock = threading.Lock()
         if engine == "fused":
             self._choose()  # says now what stands in its way
@@ -255,15 +256,16 @@ class Potential:
     def _choose(self) -> Chosen:
         """Return the engine, made when it is first wanted and again when weights have changed."""
         with self._lock:
-            weights = _state_of(self.model)
-            if self._chosen is None or weights != self._weights:
-                self._weights = weights
+            if self._chosen is None or _state_of(self._weights) != self._state:
+                weights = (*self.model.parameters(), *self.model.buffers())
+                state = _state_of(weights)
                 self._chosen = choose_engine(self.model, self.requested_engine, self.threads)
+                self._weights, self._state = weights, state
             return self._chosen
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what copies and other processes make anew."""
-        return {**self.__dict__, "_chosen": None, "_weights": (), "_lock": None}
+        return {**self.__dict__, "_chosen": None, "_weights": (), "_state": (), "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
@@ -328,9 +330,8 @@ def _dtype(name: torch.dtype | str | None) -> torch.dtype | None:
     return found
 
 
-def _state_of(model: NequIP) -> tuple[Any, ...]:
-    """Return what is different when a weight has changed."""
-    tensors = (*model.parameters(), *model.buffers())
+def _state_of(tensors: Sequence[torch.Tensor]) -> tuple[Any, ...]:
+    """Return what is different when a number in them has changed."""
     return tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors)
 
 
