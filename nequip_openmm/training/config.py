@@ -205,6 +205,8 @@ class TrainingSettings(Settings):
     # --- where it runs
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Processor; auto takes a GPU where there is one."""
+    engine: Literal["auto", "fused", "reference"] = "auto"
+    """How the network is computed: by fused kernels (CPU), by PyTorch alone, or auto: fused wherever it works."""
     devices: int = Field(default=1, ge=1)
     """Devices (on CPU: processes) a node."""
     num_nodes: int = Field(default=1, ge=1)
@@ -228,6 +230,8 @@ class TrainingSettings(Settings):
             raise ValueError(f"lr_final = {self.lr_final:g} must not exceed lr = {self.lr:g}")
         if self.energy_weight == self.forces_weight == self.stress_weight == 0.0:
             raise ValueError("one of energy_weight, forces_weight, stress_weight must not be 0")
+        if self.engine == "fused" and self.accelerator == "gpu":
+            raise ValueError("engine fused runs on the CPU: set accelerator to cpu, or engine to auto")
         return self
 
 

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from nequip_openmm.data.batch import Batch
 from nequip_openmm.errors import RunFailed
-from nequip_openmm.model.derivatives import Prediction, energy_and_derivatives
+from nequip_openmm.model.derivatives import Prediction
 from nequip_openmm.model.nequip import NequIP
 from nequip_openmm.training.config import TrainingSettings
 from nequip_openmm.training.ema import ExponentialMovingAverage
+from nequip_openmm.training.engine import Evaluation, choose_evaluation
 from nequip_openmm.training.loader import FrameBatches, Position, TrainingLoader, ValidationLoader
 from nequip_openmm.training.loss import Loss
 from nequip_openmm.training.metrics import ErrorSums
@@ -68,6 +69,7 @@ class TrainingModule(LightningModule):
         self._shared_request: StopRequest = None  # of any process, one step later
         self._is_bad = torch.zeros((), dtype=torch.float64)
         self._optimizer_state: dict[str, Any] | None = None
+        self._evaluate: Evaluation | None = None  # known when the device is
 
     @property
     def steps_in_all(self) -> int:
@@ -110,7 +112,8 @@ class TrainingModule(LightningModule):
         return batch if device.type == "cpu" else batch.to(device)
 
     def on_fit_start(self) -> None:
-        """Follow the model to its device."""
+        """Follow the model to its device, and choose the engine that serves there."""
+        self._evaluate = choose_evaluation(self.model, self.settings.engine)
         self.ema.to(self.device)
         self.train_errors.to(self.device)
         self.train_loss = self.train_loss.to(self.device)
@@ -216,8 +219,9 @@ class TrainingModule(LightningModule):
 
     @torch.enable_grad()  # forces are derivatives, in Lightning's validation too
     def _predict(self, batch: Batch, *, create_graph: bool) -> Prediction:
-        return energy_and_derivatives(
-            self.model,
+        if self._evaluate is None:
+            raise RuntimeError("the engine is chosen when the fit starts")
+        return self._evaluate(
             batch,
             forces=self.loss.needs_forces or not create_graph,
             virial=self.loss.needs_stress,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,6 @@ import torch
 from torch import Tensor
 
 from nequip_openmm.data.batch import Batch
-from nequip_openmm.data.frame import Frame
 from nequip_openmm.kernels.training import FusedNequIP
 from nequip_openmm.model.derivatives import Prediction, energy_and_derivatives
 from nequip_openmm.model.nequip import NequIP
