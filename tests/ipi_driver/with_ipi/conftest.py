@@ -53,6 +53,11 @@ class Run:
             write_start(self.folder / start_file(k), atoms)
         return self
 
+    @property
+    def serving(self) -> Process:
+        """What was started first: i-PI."""
+        return self._started[0]
+
     # --- processes ----------------------------------------------------------------------------------------------------
 
     def serve(self, source: str = "input.xml", **options: object) -> Process:
@@ -67,6 +72,17 @@ class Run:
         """Start the installed driver."""
         command = [program("nequip-ipi-driver"), *self.connection.arguments(), *options]
         return self._start(name, command)
+
+    def command(self, name: str, *arguments: str) -> Process:
+        """Start any other installed command."""
+        return self._start(name, [program(name), *arguments])
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the input."""
+        path = self.folder / "input.xml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
 
     def paused_client(self) -> Process:
         """Start a client and return once it is in its sixth evaluation, where it waits for `let_go`."""
@@ -160,15 +176,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 
 @pytest.fixture(scope="session")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A NequIP model with random weights, in double precision."""
+def model_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two NequIP models with random weights, in double precision."""
     import torch
 
     from nequip_openmm.model.config import ModelConfig
     from nequip_openmm.model.file import save_model
     from nequip_openmm.model.nequip import NequIP
 
-    torch.manual_seed(3)
     config = ModelConfig(
         species=("H", "C", "O"),
         cutoff=4.0,
@@ -178,13 +193,22 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         radial_mlp_width=8,
         avg_num_neighbors=5.0,
     )
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_model(path, NequIP(config, torch.float64), {})
-    return path
+    paths = []
+    for seed in (3, 4):
+        torch.manual_seed(seed)
+        paths.append(tmp_path_factory.mktemp("model") / "model.safetensors")
+        save_model(paths[-1], NequIP(config, torch.float64), {})
+    return paths[0], paths[1]
+
+
+@pytest.fixture(scope="session")
+def model_file(model_files: tuple[Path, Path]) -> Path:
+    """One of the models."""
+    return model_files[0]
 
 
 def numbers(text: str) -> np.ndarray:
     """Return the rows of an output without comments and symbols."""
-    rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    rows = [line.split() for line in text.splitlines() if not line.lstrip().startswith("#")]
     rows = [row[1:] if row[0].isalpha() else row for row in rows if len(row) > 1]
     return np.array(rows, float)

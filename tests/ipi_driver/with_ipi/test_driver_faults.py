@@ -69,8 +69,10 @@ def _waits(run: Run, process: Process) -> bool:
 
 def test_one_of_two_drivers_is_killed(new_run: Runs, undisturbed: dict[str, str]) -> None:
     run = new_run().write(BRIEF, Connection())
-    server, survivor = run.serve(), run.client("harmonic", "--record", "other.txt")
-    run.paused_client().kill()
+    server, victim = run.serve(), run.paused_client()
+    survivor = run.client("harmonic", "--record", "other.txt")
+    survivor.says("connected to i-PI")
+    victim.kill()
     assert run.finish_with(server, survivor) == undisturbed
     assert run.evaluated("other.txt")
 

@@ -53,8 +53,21 @@ def test_printed_digits_are_the_same(new_run: Callable[..., Run]) -> None:
     assert not different
 
 
-def test_two_clients_share_the_beads(new_run: Callable[..., Run]) -> None:
+@pytest.mark.parametrize(
+    ("connection", "n_clients"),
+    [(Connection(batch_size=2), 2), (Connection("inet"), 3)],
+    ids=["two, batched", "three over TCP, as on three machines"],
+)
+def test_clients_share_the_beads(
+    connection: Connection, n_clients: int, new_run: Callable[..., Run]
+) -> None:
     alone = new_run().write(SIMULATION, Connection()).start()
-    shared = new_run().write(SIMULATION, Connection(batch_size=2)).start()
-    shared.client(name="second")
+    shared = new_run().write(SIMULATION, connection)
+    shared.serve()
+    shared.client("harmonic", "--pause-at", "1").until("computes", shared.evaluations)
+    records = [f"{k}.txt" for k in range(1, n_clients)]
+    for record in records:  # i-PI takes them once the first has answered
+        shared.client("harmonic", "--record", record, name=record).says("connected to i-PI")
+    shared.let_go()
     assert shared.finish() == alone.finish()
+    assert all(shared.evaluated(record) for record in records)

@@ -76,14 +76,13 @@ def test_rotated_requests_give_rotated_forces(new_run: Runs, model_file: Path) -
     plain = new_run().write(simulation, Connection(), _methanol_box())
     # a socket within another force field ignores the prefix of socket files, so it is one of TCP
     rotated = new_run().write(simulation, Connection("inet", batch_size=36), _methanol_box())
-    source = rotated.folder / "input.xml"
     socket = rotated.connection.forcefield()
     asked = socket.replace("'engine'", "'asked'", 1)
-    rotations = (
+    rotated.edit(
+        socket,
         "<ffrotations name='engine'><random>True</random><grid_order>2</grid_order><inversion>True</inversion>"
-        f"{asked}</ffrotations>"
+        f"{asked}</ffrotations>",
     )
-    source.write_text(source.read_text().replace(socket, rotations))
     runs = []
     for run in (plain, rotated):
         driver = ("--model", str(model_file), "--template", start_file(0))
