@@ -81,6 +81,15 @@ def test_batches_do_not_matter(model_file, cluster_file, capsys):
     )
 
 
+def test_engines_agree(model_file, cluster_file, capsys):
+    found = []
+    for engine in ("fused", "reference"):
+        assert run("evaluate", model_file, cluster_file, "--json", "--engine", engine) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    for key in KEYS:
+        assert found[0][key] == pytest.approx(found[1][key], rel=1e-6)
+
+
 def test_table(model_file, cluster_file, capsys):
     assert run("evaluate", model_file, cluster_file) == 0
     table = capsys.readouterr().out
@@ -207,6 +216,7 @@ def test_bad_data(model_file, tmp_path, capsys, make, part):
         (["--indices", "nowhere.json:test"], "nowhere.json"),
         (["--device", "warp"], "warp"),
         (["--dtype", "float16"], "float16"),
+        (["--engine", "fusde"], "did you mean 'fused'?"),
         (["--units", "furlong"], "furlong"),
     ],
 )

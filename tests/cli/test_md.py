@@ -101,6 +101,15 @@ def test_a_yaml_file_options_and_single_settings_in_this_order(here: Path) -> No
     assert thermo[0] == thermo[1]
 
 
+def test_the_engine_is_a_setting(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _call(*_options("--engine", "reference", "threads=1", "--output", "run")) == 0
+    spec = yaml.safe_load((here / "run" / "spec.yaml").read_text())
+    assert (spec["engine"], spec["threads"]) == ("reference", 1)
+    assert _call(*_options("--engine", "fast", "--output", "other")) == 2
+    assert "engine = 'fast'" in capsys.readouterr().err
+    assert not (here / "other").exists()
+
+
 def test_the_default_folder_is_new(here: Path) -> None:
     assert _call(*_options()) == 0
     (folder,) = (here / "runs").iterdir()

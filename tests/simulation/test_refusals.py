@@ -12,6 +12,7 @@ import ase.io
 import pytest
 from ase import Atoms
 
+from nequip_openmm import engines
 from nequip_openmm.errors import BackendError, ConfigError, StructureError, UserError
 from nequip_openmm.simulation import run_simulation
 
@@ -69,6 +70,20 @@ def test_settings_that_cannot_run_leave_nothing(make_spec: MakeSpec, tmp_path: P
         with pytest.raises(kind, match=message):
             run_simulation(make_spec(**changes), tmp_path / "run")
         assert not (tmp_path / "run").exists()
+
+
+def test_an_engine_that_cannot_be_made_leaves_nothing(
+    make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise BackendError("there is no compiler")
+
+    monkeypatch.setattr(engines, "FusedEngine", broken)
+    with pytest.raises(BackendError, match="there is no compiler"):
+        run_simulation(make_spec(engine="fused"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    run_simulation(make_spec(engine="auto", steps=2), tmp_path / "run")
+    assert "engine reference: there is no compiler" in (tmp_path / "run" / "log.txt").read_text()
 
 
 def test_an_existing_folder_is_not_touched(make_spec: MakeSpec, tmp_path: Path) -> None:

@@ -156,6 +156,27 @@ def test_openmm_version_is_recorded(make_spec: MakeSpec, tmp_path: Path) -> None
     assert io.StringIO((folder / "log.txt").read_text()).readline().endswith("on Reference\n")
 
 
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_the_engine_is_recorded(make_spec: MakeSpec, tmp_path: Path, engine: str) -> None:
+    folder = run_simulation(make_spec(steps=1, engine=engine), tmp_path / "run").folder
+    hello = events(folder)[0]
+    assert (hello["engine"], hello["spec"]["engine"]) == (engine, engine)
+    assert f"engine {engine}: " in (folder / "log.txt").read_text()
+    assert f"engine='{engine}'" in (folder / "simulate.py").read_text()
+
+
+def test_both_engines_give_one_trajectory(
+    make_spec: MakeSpec, box_file: Path, tmp_path: Path
+) -> None:
+    """In float64, until chaos has blown rounding up: 40 steps are few."""
+    last = []
+    for engine in ("fused", "reference"):
+        spec = make_spec(structure=box_file, ensemble="nvt", steps=40, engine=engine)
+        folder = run_simulation(spec, tmp_path / engine).folder
+        last.append(mdtraj.load(str(folder / "trajectory.dcd"), top=str(folder / "topology.pdb")))
+    np.testing.assert_allclose(last[0].xyz, last[1].xyz, rtol=0, atol=1e-6)
+
+
 # --- the script ----------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +184,8 @@ def test_openmm_version_is_recorded(make_spec: MakeSpec, tmp_path: Path) -> None
     ("changes", "structure"),
     [
         ({"ensemble": "nve"}, "molecule"),
+        ({"ensemble": "nve", "engine": "reference"}, "molecule"),
+        ({"ensemble": "nve", "engine": "fused", "backend": "PythonForce", "threads": 2}, "box"),
         ({"ensemble": "nvt", "minimise": True, "minimise_iterations": 20}, "molecule"),
         ({"ensemble": "nvt", "platform": "CPU"}, "box"),
         ({"ensemble": "npt", "barostat_interval": 5}, "box"),
