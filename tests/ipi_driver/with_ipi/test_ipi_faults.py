@@ -91,6 +91,27 @@ def test_a_failure_within_ipi_ends_the_driver(new_run: Runs) -> None:
     assert run.evaluated()
 
 
+def test_full_disk(new_run: Runs, undisturbed: dict[str, str]) -> None:
+    """/dev/full takes the place of a trajectory that i-PI goes on with: i-PI says so, and nobody is left behind."""
+    run = new_run().write(BRIEF, BATCHED)
+    server, client = run.serve(), run.paused_client()
+    server.send(signal.SIGTERM)
+    server.says("Kill signal received")
+    run.let_go()
+    assert (server.wait(), client.wait()) == (0, 0)
+    output, saved = run.folder / "simulation.positions_0.xyz", run.folder / "saved.xyz"
+    output.rename(saved)
+    output.symlink_to("/dev/full")
+    server, client = run.serve("RESTART"), run.client()
+    assert server.wait() != 0
+    assert "No space left on device" in server.text()
+    assert client.wait(NOTICED) == 0
+    saved.replace(output)
+    (run.folder / "engine").unlink(missing_ok=True)
+    continued = run.finish_with(run.serve("RESTART"), run.client())
+    _compare_to_restart_precision(continued, undisturbed)
+
+
 def _compare_to_restart_precision(found: dict[str, str], expected: dict[str, str]) -> None:
     """i-PI writes nine digits into RESTART; steps neither lack nor come twice."""
     assert list(found) == list(expected)
