@@ -16,9 +16,10 @@ import typer
 from rich.console import Console
 
 from ipi_driver.client import ConnectionSettings
+from ipi_driver.failures import clear_error, explain, write_error
 from ipi_driver.transport import Address, InetAddress, UnixAddress
 from nequip_openmm._version import __version__
-from nequip_openmm.errors import UserError
+from nequip_openmm.errors import RunFailed, UserError
 
 __all__ = ["main"]
 
@@ -107,7 +108,6 @@ def drive(
         typer.echo(__version__ if version else str(PES_FILE))
         return
     from ipi_driver.driver import run
-    from ipi_driver.failures import clear_error, write_error
     from ipi_driver.potentials import load_evaluator
 
     _log_to_stderr()
@@ -118,7 +118,7 @@ def drive(
         where = _address(unix or shm, address, sockets_prefix, host, port)
         settings = ConnectionSettings(where, connections, shm, retry, reconnect)
         evaluator = load_evaluator(model, template, device, dtype, atomic_energies)
-    except UserError as error:
+    except (UserError, RunFailed) as error:
         write_error(error_file, error)
         raise
     raise typer.Exit(run(evaluator, settings, error_file))
@@ -164,6 +164,9 @@ def _run(argv: list[str] | None) -> int:
     except _UsageError as error:
         text = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
         console.print(f"error: {text}; see --help", style="red", markup=False)
+    except RunFailed as error:
+        console.print(f"stopped: {explain(error)}", style="red", markup=False)
+        return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return 2

@@ -149,11 +149,17 @@ class Client:
             If the server breaks the protocol, asks for something that makes no sense, or the evaluation fails.
         """
         with self._stop, _selector_that_signals_wake() as selector:
+            pause = FIRST_PAUSE
             while True:
+                n_before = self.fill.n_calls
                 ending = self._serve(selector)
                 log.info("%s", ending.value)
                 if ending is not Ending.LOST or not self.settings.reconnect:
                     return ending
+                # a server that takes connections and drops them is not asked in a rush
+                is_fruitful = self.fill.n_calls > n_before
+                pause = FIRST_PAUSE if is_fruitful else min(2.0 * pause, LONGEST_PAUSE)
+                _drain_wake_up(selector.select(pause))
 
     # --- connections --------------------------------------------------------------------------------------------------
 

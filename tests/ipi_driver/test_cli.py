@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ipi_driver import cli, pes
 from ipi_driver.client import ConnectionSettings
@@ -168,6 +169,19 @@ def test_models_and_templates_that_do_not_fit_end_with_2(
     assert cli._run([*files, *where, "--dtype", "int8"]) == 2
     assert "int8" in error_file()["title"]
     capsys.readouterr()
+
+
+def test_a_model_that_gives_no_numbers_ends_with_3(
+    tmp_path: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = cases.build(l_max=1, parity=False)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1e300)
+    save_model(tmp_path / "m.safetensors", model)
+    assert cli._run([*files, "--unix", "--address", "a", "--retry", "0"]) == 3
+    assert error_file()["code"] == "non-finite"
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_unknown_options_are_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
