@@ -88,8 +88,8 @@ def plot_time(run: Run, summary: Summary, path: Path) -> Path | None:
 def plot_distributions(distributions: Distributions, path: Path) -> Path:
     """Draw distances between elements, of beads and of centroids."""
     pairs = list(distributions.beads or distributions.centroid)
-    rows = -(-len(pairs) // COLUMNS)
-    columns = min(COLUMNS, len(pairs))
+    columns = 2 if len(pairs) == 4 else min(COLUMNS, len(pairs))
+    rows = -(-len(pairs) // columns)
     figure, axes = make_figure(rows, columns, width=1.0 + 2.6 * columns, height=0.5 + 2.1 * rows)
     flat = [axis for row in axes for axis in row]
     for axis in flat[len(pairs) :]:

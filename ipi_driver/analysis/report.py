@@ -106,7 +106,8 @@ def _convergence(summaries: Sequence[Summary], folder: Path) -> list[Section]:
         sections.append(
             Section(
                 f"Convergence with the number of beads, {family[0].temperature:g} K",
-                convergence_text(family),
+                f"Averages per atom, meV; V − V_last is the potential energy relative to that with the most beads.\n\n"
+                f"{convergence_text(family)}",
                 convergence_rows(family),
                 image,
                 "Kinetic energy by element against the number of beads; the dashed line is that of classical atoms.",

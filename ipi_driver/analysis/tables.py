@@ -41,9 +41,9 @@ def with_error(mean: Mean | None, factor: float = 1.0) -> str:
         return ""
     value, error = mean.value * factor, mean.error * factor
     if not (math.isfinite(error) and error > 1e-12 * abs(value)):
-        return f"{value:.5g}"
+        return f"{value:.5g}".replace("-", "−")
     digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
 def fact_rows(summary: Summary) -> Rows:
@@ -116,9 +116,12 @@ def families(summaries: Sequence[Summary]) -> list[list[Summary]]:
 
 
 def convergence_rows(family: Sequence[Summary]) -> Rows:
-    """Return the kinetic energies, per atom, of runs with different numbers of beads."""
+    """Return potential energies relative to the last, and kinetic energies, of runs with different numbers of beads.
+
+    All in meV per atom.
+    """
     names = [one.name for one in family[-1].elements]
-    header = ["beads", "ps", "potential (eV)", "K_cv (meV)", "K_td (meV)"]
+    header = ["beads", "ps", "V − V_last", "K_cv (meV)", "K_td (meV)"]
     header += [f"K_cv of {name}" for name in names]
     rows = [tuple(header)]
     for summary in family:
@@ -126,7 +129,7 @@ def convergence_rows(family: Sequence[Summary]) -> Rows:
         row = [
             str(summary.n_beads),
             f"{summary.duration:.4g}",
-            with_error(summary.means.get("potential")),
+            with_error(_above(summary, family[-1]), 1000.0),
             with_error(summary.total.kinetic_cv, 1000.0),
             with_error(summary.total.kinetic_td, 1000.0),
         ]
@@ -155,6 +158,15 @@ def convergence_text(family: Sequence[Summary]) -> str:
         )
     text = f"Change of K_cv per atom from {before.n_beads} to {last.n_beads} beads: "
     return text + "; ".join(sentences) + "." if sentences else ""
+
+
+def _above(summary: Summary, last: Summary) -> Mean | None:
+    """Return the potential energy of an atom relative to that in another run, eV; the error is its own."""
+    own, other = summary.means.get("potential"), last.means.get("potential")
+    if own is None or other is None:
+        return None
+    n_atoms = len(summary.symbols)
+    return Mean((own.value - other.value) / n_atoms, own.error / n_atoms, own.block)
 
 
 def _element_row(one: Element, summary: Summary) -> tuple[str, ...]:
