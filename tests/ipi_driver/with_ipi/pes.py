@@ -59,7 +59,9 @@ class OfVolume:
 
 
 class Recorded:
-    """Another evaluator, watched and disturbed: a line for every evaluation that begins, and for every one that ends.
+    """Another evaluator, watched and disturbed.
+
+    Writes a line when an evaluation begins and another when it ends: which of the two, number of structures, time in s.
 
     Parameters
     ----------
@@ -83,15 +85,15 @@ class Recorded:
 
     def evaluate(self, positions: np.ndarray, cells: np.ndarray) -> Results:
         self._calls += 1
-        self._write(f"begin {len(positions)}")
+        self._write("begin", len(positions))
         while self._calls == self._pause_at and not self._path.with_name("go").exists():
             time.sleep(0.01)
         found = self._inner.evaluate(positions, cells)
         if self._calls == self._nan_at:
             found.energies[:] = np.nan
-        self._write(f"end {len(positions)}")
+        self._write("end", len(positions))
         return found
 
-    def _write(self, line: str) -> None:
+    def _write(self, what: str, n_structures: int) -> None:
         with self._path.open("a") as stream:
-            stream.write(line + "\n")
+            stream.write(f"{what} {n_structures} {time.perf_counter()}\n")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.ipi_driver.with_ipi.conftest import Run
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import BEADS, BRIEF
 from tests.ipi_driver.with_ipi.processes import Process
+from tests.ipi_driver.with_ipi.run import Run
 
 pytestmark = pytest.mark.peer
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.ipi_driver.with_ipi.conftest import Run, numbers
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import BEADS, BRIEF, Simulation
+from tests.ipi_driver.with_ipi.run import Run, numbers
 
 pytestmark = pytest.mark.peer
 

@@ -11,7 +11,6 @@ import ase.build
 import numpy as np
 import pytest
 
-from tests.ipi_driver.with_ipi.conftest import Run, numbers
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import (
     Simulation,
@@ -21,6 +20,7 @@ from tests.ipi_driver.with_ipi.inputs import (
     write_start,
 )
 from tests.ipi_driver.with_ipi.processes import ENVIRONMENT, program
+from tests.ipi_driver.with_ipi.run import Run, numbers
 
 pytestmark = pytest.mark.peer
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ipi_driver.inputs import Address, PimdSpec, input_xml, read_start
-from tests.ipi_driver.with_ipi.conftest import Run
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import Simulation, hydrogens, thermostat
+from tests.ipi_driver.with_ipi.run import Run
 
 pytestmark = pytest.mark.peer
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from nequip_openmm.analysis.statistics import block_average
-from tests.ipi_driver.with_ipi.conftest import Run
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import Simulation, hydrogens, thermostat
+from tests.ipi_driver.with_ipi.run import Run
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.ipi_driver.with_ipi.conftest import Run, numbers
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import Simulation, ffdirect, optimiser, thermostat
 from tests.ipi_driver.with_ipi.pes import SPRING
+from tests.ipi_driver.with_ipi.run import Run, numbers
 
 pytestmark = pytest.mark.peer
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ipi_driver.with_ipi.conftest import Run
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import Simulation, ffdirect, thermostat
+from tests.ipi_driver.with_ipi.run import Run
 
 pytestmark = pytest.mark.peer
 

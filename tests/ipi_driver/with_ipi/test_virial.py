@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from nequip_openmm.units import BOHR_TO_ANGSTROM
-from tests.ipi_driver.with_ipi.conftest import Run, numbers
 from tests.ipi_driver.with_ipi.connection import Connection
 from tests.ipi_driver.with_ipi.inputs import Simulation, hydrogens, start_file
 from tests.ipi_driver.with_ipi.pes import REST_VOLUME, STIFFNESS
+from tests.ipi_driver.with_ipi.run import Run, numbers
 
 pytestmark = pytest.mark.peer
 
