@@ -32,7 +32,7 @@ IndexArray = NDArray[np.int32]
 ROUNDING = 1e-6
 """Å; positions 1e7 Å from the origin, the farthest allowed, are subtracted with an error of 1e-8 Å."""
 
-SPARE_LISTS = 16
+SPARE_LISTS = 64
 """Most lists kept besides those in use: the structures may come in another order, or one by one."""
 
 SPARE_PAIRS = 2_000_000
