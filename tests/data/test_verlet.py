@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nequip_openmm.data.neighbours import neighbour_list
-from nequip_openmm.data.verlet import PairList, VerletLists, concatenate
+from nequip_openmm.data.verlet import SPARE_LISTS, PairList, VerletLists, concatenate
 from nequip_openmm.errors import StructureError
 
 CUTOFF = 4.0
@@ -148,11 +148,12 @@ def test_without_skin_every_list_is_new() -> None:
 
 def test_spare_lists_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     lists = VerletLists(True, CUTOFF, 0.5)
-    for seed in range(40):
+    n_more = SPARE_LISTS + 24
+    for seed in range(n_more):
         lists.pairs(*start(seed))
-    assert len(lists._spare) == 16
+    assert len(lists._spare) == SPARE_LISTS
     monkeypatch.setattr("nequip_openmm.data.verlet.SPARE_PAIRS", 1500)
-    lists.pairs(*start(40))
+    lists.pairs(*start(n_more))
     assert 0 < sum(len(item.pairs.second) for item in lists._spare) <= 1500
 
 
