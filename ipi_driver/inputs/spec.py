@@ -89,8 +89,8 @@ class PimdSpec(Settings):
     """The run stops when its instantaneous temperature passes this, K."""
     max_force: float = Field(100.0, gt=0, json_schema_extra=_unit("eV/Å"))
     """The run does not begin when the force on an atom of the structure passes this, eV/Å."""
-    max_restarts: int = Field(10, ge=0)
-    """How often a driver that died is started again before the run is given up."""
+    max_restarts: int = Field(5, ge=0)
+    """How often drivers that died are started again, without a new row of properties between, before the run is given up."""
 
     # --- where ----------------------------------------------------------------------------------------
     processes: int = Field(1, ge=1, le=1024)

@@ -86,6 +86,12 @@ class Drivers:
             elif (code := slot.child.exit_code()) is not None:
                 self._bury(slot, slot.child, code)
 
+    def note_progress(self) -> None:
+        """Forget earlier deaths: the run has come further since."""
+        self._deaths = 0
+        for slot in self._slots:
+            slot.deaths = 0
+
     def end(self, *, is_urgent: bool = False) -> None:
         """Wait for all to end, which i-PI has told them to; ask, then kill those that do not."""
         children = [slot.child for slot in self._slots if slot.child is not None]
@@ -129,7 +135,7 @@ class Drivers:
         self._deaths += 1
         if self._deaths > self._spec.max_restarts:
             raise RunFailed(
-                f"drivers died {self._deaths} times, the last one {_how(code)}; {_end_of(child)}",
+                f"drivers died {self._deaths} times in a row, the last one {_how(code)}; {_end_of(child)}",
                 code="driver-died",
                 hint=f"See {child.log.name} in the run folder; then go on with --resume.",
             )

@@ -94,11 +94,23 @@ def refuse_second_run(address: Address | None) -> None:
         remove_stale(address.path)
 
 
-def prepare_restart(folder: RunFolder, spec: PimdSpec, state: State | None, pes: Path) -> None:
-    """Write ``restart.xml``, a state (or the start) with the number of steps that is wanted now, and cut the outputs."""
+def prepare_restart(
+    folder: RunFolder, spec: PimdSpec, state: State | None, address: Address | None, pes: Path
+) -> None:
+    """Write ``restart.xml``, a state (or the start) with what is wanted now, and cut the outputs.
+
+    Parameters
+    ----------
+    spec
+        Its number of steps is what may have changed.
+    address, pes
+        Where i-PI listens, or the PES file, on this machine.
+    """
     root = ET.parse(folder / files.INPUT if state is None else state.path).getroot()
     _set(root, "total_steps", str(spec.steps))
     _set(root, "ffdirect/pes_path", str(pes))
+    if address is not None and address.port is not None:
+        _set(root, "ffsocket/port", str(address.port))
     with atomic_write(folder / CONTINUE) as temporary:
         temporary.write_text(to_text(root) + "\n", encoding="utf-8")
     (folder / files.RESTART).unlink(missing_ok=True)  # i-PI would keep a copy of each it finds

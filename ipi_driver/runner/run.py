@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import shlex
 import time
 from collections.abc import Callable
@@ -15,10 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ipi_driver.inputs import Address, PimdSpec, input_xml, new_address, read_start
+from ipi_driver.inputs import Address, PimdSpec, new_address
 from ipi_driver.runner import files
-from ipi_driver.runner.checks import check_start, warnings_about
 from ipi_driver.runner.drivers import driver_options
+from ipi_driver.runner.plan import Plan, require_ipi
 from ipi_driver.runner.resume import (
     CONTINUE,
     address_of,
@@ -28,14 +26,12 @@ from ipi_driver.runner.resume import (
 )
 from ipi_driver.runner.session import Session
 from ipi_driver.runner.telling import Row, logger
-from nequip_openmm.errors import BackendError, ConfigError, RunFailed
+from nequip_openmm.errors import ConfigError, RunFailed
 from nequip_openmm.runs import Commands, EventStream, RunFolder
 from nequip_openmm.runs.failures import failures_told, logged_to
 from nequip_openmm.runs.signals import StopSignals
 
 __all__ = ["PimdResult", "prepare_pimd", "resume_pimd", "run_pimd"]
-
-OLDEST = (3, 3)  # i-PI with batches over sockets
 
 
 @dataclass(frozen=True)
@@ -96,8 +92,8 @@ def run_pimd(
         If the run blew up, the disk is full, or i-PI or its drivers failed; the folder keeps all frames before.
     """
     EventStream.require(events)
-    _require_ipi()
-    plan = _Plan(spec, Path(output))
+    require_ipi()
+    plan = Plan(spec, Path(output))
     folder = plan.make_folder()
     job = _Job(plan.spec, folder, plan.address, commands, console)
     return job.run(files.INPUT, 0, lambda: plan.write(folder), events, plan.warnings)
@@ -117,7 +113,7 @@ def prepare_pimd(
     UserError
         For input that cannot be simulated; nothing was written then.
     """
-    plan = _Plan(spec, Path(output))
+    plan = Plan(spec, Path(output))
     folder = plan.make_folder()
     plan.write(folder)
     for _, message in plan.warnings:
@@ -150,42 +146,22 @@ def resume_pimd(
     """
     folder = RunFolder.open(output, files.KIND)
     EventStream.require(events)
-    _require_ipi()
+    require_ipi()
     spec = files.read_spec(folder)
     state, address = newest_state(folder), address_of(folder)
     done = state.step if state is not None else 0
     if steps is not None and steps < done:
         raise ConfigError(f"steps = {steps}: the run in {folder.path} has done {done} already")
     refuse_second_run(address)
+    if address is not None and address.port is not None:  # the port of then may be taken now
+        address = new_address(spec)
     changed = steps is not None and steps != spec.steps
     spec = spec.model_copy(update={"steps": steps or spec.steps})
     if changed:
         files.save_spec(folder, spec)
     job = _Job(spec, folder, address, commands, console)
-    prepare = partial(prepare_restart, folder, spec, state, files.PES_FILE)
+    prepare = partial(prepare_restart, folder, spec, state, address, files.PES_FILE)
     return job.run(CONTINUE, done, prepare, events, [])
-
-
-class _Plan:
-    """A run that has passed all checks, before anything is on disk."""
-
-    def __init__(self, spec: PimdSpec, output: Path) -> None:
-        RunFolder.require_free(output)
-        self.spec = spec = _with_absolute_paths(spec)
-        self._output = output
-        self._start = read_start(spec.structure, spec.frame)
-        self.address = None if spec.ffdirect else new_address(spec)
-        input_xml(spec, self._start, self.address, files.PES_FILE)  # refuses what does not fit
-        potential = check_start(spec, self._start)
-        self.warnings = warnings_about(spec, self._start, potential)
-
-    def make_folder(self) -> RunFolder:
-        """Make the folder, with the settings in it."""
-        return RunFolder.create(self._output, files.KIND, self.spec.model_dump(mode="json"))
-
-    def write(self, folder: RunFolder) -> None:
-        """Write all that i-PI and the drivers read."""
-        files.write_inputs(folder, self.spec, self._start, self.address)
 
 
 class _Job:
@@ -288,22 +264,3 @@ def _driver_command(spec: PimdSpec, address: Address) -> str:
 def _unknown(error: Exception) -> RunFailed | None:
     """No library here raises anything that could be explained better: it happens in other processes."""
     return None
-
-
-def _require_ipi() -> None:
-    if importlib.util.find_spec("ipi") is None:
-        raise BackendError("i-PI is not installed; pip install 'nequip-openmm[ipi]'")
-    found = tuple(int(part) for part in version("ipi").split(".")[:2] if part.isdigit())
-    if found < OLDEST:
-        raise BackendError(
-            f"i-PI {version('ipi')} cannot send several beads at once; pip install 'ipi>=3.3.1'"
-        )
-
-
-def _with_absolute_paths(spec: PimdSpec) -> PimdSpec:
-    """Return the settings with paths that mean the same from any working directory."""
-    names = ("model", "structure", "start", "gle")
-    paths = {name: getattr(spec, name) for name in names}
-    return spec.model_copy(
-        update={name: Path(os.path.abspath(path)) for name, path in paths.items() if path}
-    )

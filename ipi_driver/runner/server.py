@@ -45,18 +45,18 @@ class _Server:
     def _fail(self, error: Exception) -> None:
         """Report, save what was consistent last, and end: a process that raised leaves its socket otherwise."""
         self._report(error)
-        traceback.print_exc()
         try:
+            _print_traceback(error)
             softexit.cleanup("restartable", " @runner: the simulation failed.")
-        except Exception:  # noqa: BLE001 - a full disk, most likely, which has been reported
-            traceback.print_exc()
+        except Exception as another:  # noqa: BLE001 - the first has been reported
+            _print_traceback(another)
         finally:
             os._exit(1)
 
     def _thread_died(self, event: threading.ExceptHookArgs) -> None:
         if isinstance(event.exc_value, Exception):
             self._report(event.exc_value)
-            traceback.print_exception(event.exc_value)
+            _print_traceback(event.exc_value)
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _report(self, error: Exception) -> None:
@@ -88,6 +88,14 @@ class _Server:
         with atomic_write(Path(ORDERED)) as temporary:
             temporary.write_text(text, encoding="utf-8")
         self.link.report("checkpoint", path=ORDERED, step=step)
+
+
+def _print_traceback(error: Exception) -> None:
+    """Print, unless there is no room for it; then i-PI shall print nothing more either, which would fail as well."""
+    try:
+        traceback.print_exception(error)
+    except OSError:
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
 
 
 def main() -> None:

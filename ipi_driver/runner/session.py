@@ -30,6 +30,7 @@ __all__ = ["Session"]
 _LOOK_S = 0.1  # orders, signals, processes and files are looked at so often
 _END_S = 60.0  # for i-PI to end in order
 _KEPT_CHECKPOINTS = 2
+_CONVERGED = "Geometry optimization converged"  # what i-PI says then
 _IMPOSSIBLE = {
     "pause": "i-PI cannot pause; stop the run and go on with --resume",
     "resume": "i-PI cannot pause, so there is nothing to resume",
@@ -78,6 +79,7 @@ class Session:
         self._frames = FrameTail(files.trajectory_to_watch(folder, spec), n_atoms)
         self._checkpoints = set(files.checkpoints(folder))
         self._is_stopping = False
+        self._deadline = 0.0
         self.step = done
         self.last: Row | None = None
 
@@ -125,9 +127,13 @@ class Session:
             while server.exit_code() is None:
                 time.sleep(_LOOK_S)
                 failure = self._hear(server) or failure
-                self._read_outputs(bar)
+                has_news = self._read_outputs(bar)
                 self._obey(server)
-                if drivers is not None and not self._is_stopping:
+                if self._is_stopping:
+                    self._wait_for_end(server)
+                elif drivers is not None:
+                    if has_news:
+                        drivers.note_progress()
                     drivers.watch()
             failure = self._hear(server) or failure
             self._read_outputs(bar)
@@ -143,16 +149,20 @@ class Session:
                 failure = report
         return failure
 
-    def _read_outputs(self, bar: ProgressBar) -> None:
+    def _read_outputs(self, bar: ProgressBar) -> bool:
+        """Check and tell what i-PI has written; return whether there were new properties."""
+        has_news = False
         for replica, tail in enumerate(self._properties):
             rows = tail.rows()
             for row in rows:
                 check_row(row, self._spec)
             if rows:
+                has_news = True
                 self._note_rows(rows, replica, bar)
         if self._frames.update():
             self._teller.frame(self._frames)
         self._note_checkpoints()
+        return has_news
 
     def _note_rows(self, rows: list[Row], replica: int, bar: ProgressBar) -> None:
         if self.last is None:
@@ -198,7 +208,10 @@ class Session:
             self._deadline = time.monotonic() + _END_S
             self._events.status("stopping", step=self.step)
             server.ask_to_end()
-        elif time.monotonic() > self._deadline:
+
+    def _wait_for_end(self, server: Child) -> None:
+        """Kill an i-PI that does not end."""
+        if time.monotonic() > self._deadline:
             server.end(0.0)
 
     # --- the end ----------------------------------------------------------------------------------------------------
@@ -212,16 +225,21 @@ class Session:
         done = saved_step(self._folder / files.RESTART)
         if done is not None:
             self.step = done
-        if self._has_finished(server):
+        if not self._spec.is_dynamics and not self._is_stopping:
+            return self._judge_relaxation(server)
+        if self.step >= self._spec.steps:
             return "finished"
         if self._is_stopping and (done is not None or self.last is None):
             return "stopped"  # in order, or before there was anything to save
         raise self._ended_early(server)
 
-    def _has_finished(self, server: Child) -> bool:
-        if self.step >= self._spec.steps:
-            return True
-        return not self._spec.is_dynamics and "reports success" in server.last_words()
+    def _judge_relaxation(self, server: Child) -> str:
+        if _CONVERGED not in server.last_words():
+            if self.step < self._spec.steps:
+                raise self._ended_early(server)
+            text = f"the relaxation has not converged to force_tolerance = {self._spec.force_tolerance:g} eV/Å"
+            self._teller.warn("not-converged", f"{text} in {self._spec.steps} steps")
+        return "finished"
 
     def _explained(self, failure: dict[str, Any]) -> RunFailed | UserError:
         """Return what an exception in i-PI's process means."""

@@ -17,7 +17,7 @@ import pytest
 from ipi_driver.inputs import PimdSpec
 from ipi_driver.runner import drivers as drivers_module
 from ipi_driver.runner import files as files_module
-from ipi_driver.runner import run as run_module
+from ipi_driver.runner import plan as plan_module
 from nequip_openmm.runs import read_events
 
 REPOSITORY = Path(__file__).parents[3]
@@ -69,8 +69,8 @@ def springs(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipi", reason="needs i-PI: pip install 'nequip-openmm[ipi]'")
     monkeypatch.setattr(drivers_module, "CLIENT", "tests.ipi_driver.runner.springs")
     monkeypatch.setattr(files_module, "PES_FILE", Path(__file__).with_name("springs_pes.py"))
-    monkeypatch.setattr(run_module, "check_start", lambda *_: None)
-    monkeypatch.setattr(run_module, "warnings_about", lambda *_: [])
+    monkeypatch.setattr(plan_module, "check_start", lambda *_: None)
+    monkeypatch.setattr(plan_module, "warnings_about", lambda *_: [])
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -177,8 +177,8 @@ def _main() -> None:
     from nequip_openmm.cli.app import main
 
     drivers_module.CLIENT = "tests.ipi_driver.runner.springs"
-    run_module.check_start = lambda *_: None  # type: ignore[assignment]
-    run_module.warnings_about = lambda *_: []  # type: ignore[assignment]
+    plan_module.check_start = lambda *_: None  # type: ignore[assignment]
+    plan_module.warnings_about = lambda *_: []  # type: ignore[assignment]
     source, folder, *arguments = sys.argv[1:]
     target = [] if "--resume" in arguments else [source, "--output", folder]
     main(["pimd", *target, *arguments])

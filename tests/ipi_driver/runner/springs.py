@@ -6,6 +6,7 @@ at which it comes, such as ``die:20``; with ``SPRINGS_ONCE``, the path of a file
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -23,11 +24,12 @@ from ipi_driver.runner.link import Link
 from ipi_driver.transport import InetAddress, UnixAddress
 
 STIFFNESS = 20.0  # eV/Å²
+RESTING = 1.02  # lengths at rest, relative to those of the start
 
 
 class Springs:
     def __init__(self, template: Path) -> None:
-        self.rest = ase.io.read(template).get_all_distances()
+        self.rest = RESTING * ase.io.read(template).get_all_distances()
         self.n_atoms = len(self.rest)
         self.calls = 0
         fault, _, at = os.environ.get("SPRINGS_FAULT", ":0").partition(":")
@@ -63,6 +65,7 @@ class Springs:
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.INFO)
     descriptor, folder, *arguments = sys.argv[1:]
     os.chdir(folder)
     Link(int(descriptor))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(make_spec: Make, tmp_path: Pa
     np.testing.assert_allclose(rows[1], rows[0], rtol=1e-11, atol=1e-12)
 
 
+def test_a_run_over_tcp_is_resumed_at_a_free_port(make_spec: Make, tmp_path: Path) -> None:
+    run_pimd(make_spec(steps=10, socket="inet"), tmp_path / "run")
+    (hello,) = events_of(tmp_path / "run", "hello")
+    with socket.create_server(("localhost", int(hello["address"].rpartition(":")[2]))):
+        assert resume_pimd(tmp_path / "run", steps=20).step == 20
+
+
 def test_a_run_without_any_state_begins_again(make_spec: Make, tmp_path: Path) -> None:
     run_pimd(make_spec(), tmp_path / "run")
     before = _outputs(tmp_path / "run")
@@ -109,6 +117,18 @@ def test_modes_run(mode: str, beads: int, make_spec: Make, tmp_path: Path) -> No
     assert np.isfinite(table).all()
     if mode == "rpmd":  # constant energy
         np.testing.assert_allclose(table[:, 2], table[0, 2], atol=5e-3)
+
+
+def test_a_relaxation_says_whether_it_has_converged(make_spec: Make, tmp_path: Path) -> None:
+    options = {"mode": "minimise", "beads": 1, "thermo_interval": 1}
+    run_pimd(make_spec(**options, steps=60), tmp_path / "far")
+    assert not events_of(tmp_path / "far", "warning")
+    potential = [sample["epot"] for sample in events_of(tmp_path / "far", "sample")]
+    assert potential[0] > 0.02
+    assert potential[-1] == pytest.approx(0.0, abs=1e-5)
+    run_pimd(make_spec(**options, steps=2), tmp_path / "near")
+    (warning,) = events_of(tmp_path / "near", "warning")
+    assert warning["code"] == "not-converged"
 
 
 @pytest.mark.parametrize("barostat", ["isotropic", "anisotropic"])
