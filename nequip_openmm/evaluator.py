@@ -156,7 +156,10 @@ class Evaluator:
 
     def _refuse_overlaps(self, x: FloatArray, boxes: FloatArray, pairs: PairList) -> None:
         """Look at distances where the lists cannot exclude that two atoms are on top of each other."""
-        for k in np.flatnonzero(self._lists.nearest < MIN_DISTANCE):
+        nearest = self._lists.nearest
+        if nearest.min(initial=np.inf) >= MIN_DISTANCE:
+            return
+        for k in np.flatnonzero(nearest < MIN_DISTANCE):
             part = pairs.of_atoms(k * self.n_atoms, (k + 1) * self.n_atoms)
             try:
                 refuse_overlap(x[k], boxes[k], part, self._symbols)
@@ -189,7 +192,9 @@ def refuse_overlap(
 
 def refuse_non_finite(*results: FloatArray) -> None:
     """Raise `RunFailed` if a number is not finite."""
-    if all(bool(np.isfinite(part).all()) for part in results):
+    with np.errstate(invalid="ignore"):
+        total = sum(part.sum() for part in results)  # infinities of both signs add up to NaN
+    if np.isfinite(total):
         return
     raise RunFailed(
         "the model gave an energy, force or virial that is not finite",

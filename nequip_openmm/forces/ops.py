@@ -98,7 +98,7 @@ def _energy_and_forces(
         _array(positions), np.zeros((3, 3)) if box is None else _array(box)
     )
     packed = torch.from_numpy(forces).to(device=positions.device, dtype=positions.dtype)
-    return torch.tensor(energy, dtype=torch.float64), packed
+    return torch.from_numpy(np.array(energy)), packed
 
 
 _library.impl("energy_and_forces", _energy_and_forces, "CompositeExplicitAutograd")
