@@ -195,8 +195,8 @@ class Convolution:
         self._run("convolution_forward", [x, self.y, self.w, out])
         return out
 
-    def backward(self, x: Tensor, g: Tensor, gx: Tensor, gy: Tensor, gw: Tensor) -> None:
-        """Add the derivatives of g · T(x, y, w)."""
+    def backward(self, x: Tensor, g: Tensor, gx: Tensor, gy: Tensor | None, gw: Tensor) -> None:
+        """Add the derivatives of g · T(x, y, w); those with respect to y where they are wanted."""
         own = [self._workspace(), gx]
         self._run("convolution_backward", [x, self.y, self.w, g, gy, gw], own)
 
@@ -206,7 +206,7 @@ class Convolution:
         g: Tensor,
         direction: tuple[Tensor, Tensor, Tensor],
         gx: Tensor,
-        gy: Tensor,
+        gy: Tensor | None,
         gw: Tensor,
     ) -> Tensor:
         """Return the derivative of `forward` along (ẋ, ẏ, ẇ); add those of what `backward` adds."""
@@ -225,7 +225,7 @@ class Convolution:
     def _workspace(self) -> Tensor:
         return self.y.new_empty(self.pairs.n_parts, self.form.workspace)
 
-    def _run(self, name: str, shared: Sequence[Tensor], own: Sequence[Tensor] = ()) -> None:
+    def _run(self, name: str, shared: Sequence[Tensor | None], own: Sequence[Tensor] = ()) -> None:
         """Call C for every part; ``own`` are tensors with a row for each."""
         head = ctypes.byref(self.form.c), ctypes.byref(self.pairs.c)
         tail = [address(tensor) for tensor in shared]

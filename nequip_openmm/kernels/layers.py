@@ -70,11 +70,17 @@ class LayerRun:
     ) -> None:
         n, sizes = len(is_type), form.convolution
         into, out, typed = split(weights, form.counts)
-        self.embedding, self.typed = embedding, typed
+        # (width, n_in, n_out) each: what an element's vector is contracted with
+        self.embedding, self.typed = (
+            embedding,
+            [weight.transpose(0, 1).contiguous() for weight in typed],
+        )
         self.linear_in = LinearStep(form.linear_in, into, n, sizes.size_in, sizes.size_in)
         self.convolution = ConvolutionStep(convolution, slope)
         self.linear_out = LinearStep(form.linear_out, out, n, sizes.size_out, form.gate.size_in)
-        folded = [torch.matmul(embedding, weight) for weight in typed]  # (n_in, types, n_out)
+        folded = [
+            (embedding @ weight.flatten(1)).view(-1, *weight.shape[1:]) for weight in self.typed
+        ]
         self.self_connection = SelfConnectionStep(form.self_connection, folded, is_type)
         self.gate = GateStep(form.gate, convolution.library, n)
 
@@ -104,11 +110,11 @@ class LayerRun:
 
     def gradients(self) -> tuple[list[Tensor], Tensor]:
         """Return those of the scaled weights, and of the embedding through the self-connection."""
-        typed = self.self_connection.gradients
-        of_typed = [torch.matmul(self.embedding.t(), g) for g in typed]
-        of_embedding = torch.zeros_like(self.embedding)
-        for weight, g in zip(self.typed, typed):
-            of_embedding += torch.tensordot(g, weight, dims=([0, 2], [0, 2]))
+        of_typed, of_embedding = [], torch.zeros_like(self.embedding)
+        for weight, g in zip(self.typed, self.self_connection.gradients):
+            of_weight = (self.embedding.t() @ g.flatten(1)).view_as(weight)
+            of_typed.append(of_weight.transpose(0, 1).contiguous())
+            of_embedding.addmm_(g.flatten(1), weight.flatten(1).t())
         found = [*self.linear_in.gradients, *self.linear_out.gradients, *of_typed]
         return found, of_embedding
 

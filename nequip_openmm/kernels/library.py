@@ -43,9 +43,9 @@ def library(l_max: int, dtype: torch.dtype) -> ctypes.CDLL:
     return found
 
 
-def address(tensor: Tensor) -> ctypes.c_void_p:
-    """Return where a contiguous tensor begins."""
-    return ctypes.c_void_p(tensor.data_ptr())
+def address(tensor: Tensor | None) -> ctypes.c_void_p:
+    """Return where a contiguous tensor begins; C's null for none."""
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
 def run_parts(function: ctypes._CFuncPtr, calls: Sequence[Sequence[object]]) -> None:

@@ -17,6 +17,7 @@ Source: Pearlmutter, Neural Computation 6, 147 (1994), doi:10.1162/neco.1994.6.1
 
 from __future__ import annotations
 
+import ctypes
 from typing import NamedTuple
 
 import torch
@@ -24,6 +25,7 @@ from e3nn.o3 import Irreps
 from torch import Tensor
 
 from nequip_openmm.kernels.convolution import Convolution, block_starts
+from nequip_openmm.kernels.library import address
 
 __all__ = ["ConvolutionStep", "LinearStep", "Mix", "SelfConnectionStep", "mixes"]
 
@@ -106,7 +108,8 @@ class LinearStep:
 class SelfConnectionStep:
     """A matrix for every block and type of atom, added to what another step returns.
 
-    A row x of an atom of type t becomes (x δ_1t, x δ_2t, ...), so that one product with the matrices (u, t, v) of all types does.
+    A row x of an atom of type t becomes (δ_1t x, δ_2t x, ...), so that one product with the stack of all types' matrices does.
+    Weights are (types, n_in, n_out).
     """
 
     def __init__(self, products: list[Mix], weights: list[Tensor], is_type: Tensor) -> None:
@@ -134,13 +137,13 @@ class SelfConnectionStep:
         n = len(self.is_type)
         for mix, x, dx in zip(self.products, self.spread, self.dspread):
             gradient = (x.t() @ mix.outer(dg, n)).addmm_(dx.t(), mix.outer(self.g, n))
-            self.gradients.append(gradient.view(mix.n_in, -1, mix.n_out))
+            self.gradients.append(gradient.view(-1, mix.n_in, mix.n_out))
         self._add_transposed(dg, dgx)
 
     def _spread(self, mix: Mix, x: Tensor) -> Tensor:
         n, n_types = self.is_type.shape
-        block = mix.inner(x, n).view(n, mix.components, mix.n_in, 1)
-        spread = block * self.is_type.view(n, 1, 1, n_types)
+        block = mix.inner(x, n).view(n, mix.components, 1, mix.n_in)
+        spread = block * self.is_type.view(n, 1, n_types, 1)
         return spread.view(n * mix.components, mix.n_in * n_types)
 
     def _add(self, spread: list[Tensor], y: Tensor) -> None:
@@ -150,8 +153,8 @@ class SelfConnectionStep:
     def _add_transposed(self, g: Tensor, gx: Tensor) -> None:
         n, n_types = self.is_type.shape
         for mix, weight in zip(self.products, self.weights):
-            spread = (mix.outer(g, n) @ weight.t()).view(n, -1, n_types)
-            total = torch.bmm(spread, self.is_type.view(n, n_types, 1))
+            spread = (mix.outer(g, n) @ weight.t()).view(n, mix.components, n_types, mix.n_in)
+            total = (spread * self.is_type.view(n, 1, n_types, 1)).sum(2)
             mix.inner(gx, n).add_(total.view(-1, mix.n_in))
 
 
@@ -193,19 +196,19 @@ class ConvolutionStep:
         self.g, self.gw = g, torch.zeros_like(self.slope)
         gx = self.convolution.zeros_for_parts(self.x)
         self.convolution.backward(self.x, g, gx, gy, self.gw)
-        gr += torch.bmm(self.gw.unsqueeze(1), self.slope.unsqueeze(2)).squeeze(2)
+        size = (ctypes.c_int64(length) for length in self.slope.shape)
+        arrays = (address(tensor) for tensor in (self.gw, self.slope, gr))
+        self.convolution.library.along_slopes(*size, *arrays)
         return gx.sum(0)
 
     def tangent(self, dx: Tensor, pairs: Pairs) -> Tensor:
         self.pairs = pairs
         self.dgx = self.convolution.zeros_for_parts(self.x)
-        self.dgy, self.dgw = torch.zeros_like(pairs.dy), torch.zeros_like(self.slope)
+        self.dgw = torch.zeros_like(self.slope)
         direction = dx, pairs.dy, self.slope * pairs.dr
-        return self.convolution.double_backward(
-            self.x, self.g, direction, self.dgx, self.dgy, self.dgw
-        )
+        return self.convolution.double_backward(self.x, self.g, direction, self.dgx, None, self.dgw)
 
     def curvature(self, dg: Tensor) -> Tensor:
-        self.convolution.backward(self.x, dg, self.dgx, self.dgy, self.dgw)
+        self.convolution.backward(self.x, dg, self.dgx, None, self.dgw)
         self.gradients = [self.dgw, self.gw.mul_(self.pairs.dr)]  # of weights and slopes
         return self.dgx.sum(0)

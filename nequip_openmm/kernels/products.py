@@ -70,12 +70,25 @@ class Coupling:
         self.ij = sorted({(i, j) for i, j, _, _ in self.terms})
 
     def m(self, i: int, k: int) -> str:
-        """Return where M_ik lies."""
-        return f"[{i * self.n3 + k}]"
+        """Return M_ik."""
+        return f"m[{i * self.n3 + k}]"
 
     def p(self, i: int, j: int) -> str:
-        """Return the number of P_ij, whose channels follow each other."""
-        return f"{i * self.n2 + j}"
+        """Return the place of P_ij, whose channels follow each other."""
+        return f"AT({{T}}, p, {i * self.n2 + j} * n)"
+
+    def load_covector(self, i: int) -> list[str]:
+        """Return statements that load P_ij for all j."""
+        return [f"const {{T}} p{i}_{j} = {self.p(i, j)};" for a, j in self.ij if a == i]
+
+    def contracted(self, i: int, y: str) -> str:
+        """Return Σ_j P_ij y_j."""
+        return _sum(f"p{i}_{j} * {y}[{j}]" for a, j in self.ij if a == i)
+
+    def add_to_harmonics(self, z: str) -> list[str]:
+        """Return statements that add Σ_i z_i P_ij, where derivatives with respect to harmonics are wanted."""
+        sums = [f"gy{j} += {z}{i} * p{i}_{j};" for i, j in self.ij]
+        return [f"if (gy) {{{{ {' '.join(sums)} }}}}"]
 
 
 # --- what every function does for one register, or one number, of channels; {T} is the type
@@ -85,7 +98,7 @@ def _matrix(c: Coupling) -> str:
     lines = []
     for i, k in c.ik:
         total = _sum(f"{value!r} * y[{j}]" for a, j, b, value in c.terms if (a, b) == (i, k))
-        lines.append(f"    m{c.m(i, k)} = {total};")
+        lines.append(f"    {c.m(i, k)} = {total};")
     return _function(
         f"matrix_{c.name}(const real *restrict y, real *restrict m)", "\n".join(lines) + "\n"
     )
@@ -95,7 +108,7 @@ def _covector(c: Coupling) -> str:
     body = _loads("g", c.n3, "gs")
     for i, j in c.ij:
         total = _sum(f"(real){value!r} * g{k}" for a, b, k, value in c.terms if (a, b) == (i, j))
-        body.append(f"AT({{T}}, p, {c.p(i, j)} * n) = {total};")
+        body.append(f"{c.p(i, j)} = {total};")
     return _function(
         f"covector_{c.name}(int n, const real *restrict g, int gs, real *restrict p)",
         _over_channels(body),
@@ -106,7 +119,7 @@ def _forward(c: Coupling) -> str:
     body = ["const {T} wu = AT({T}, w, 0);"]
     body += [f"const {{T}} z{i} = AT({{T}}, x, {i} * xs) * wu;" for i in range(c.n1)]
     for k in range(c.n3):
-        total = _sum(f"m{c.m(i, b)} * z{i}" for i, b in c.ik if b == k)
+        total = _sum(f"{c.m(i, b)} * z{i}" for i, b in c.ik if b == k)
         body.append(f"AT({{T}}, out, {k} * os) += {total};")
     return _function(
         f"forward_{c.name}(int n, const real *restrict m, const real *restrict x, int xs, "
@@ -123,7 +136,7 @@ def _tangent(c: Coupling) -> str:
             f"const {{T}} dz{i} = AT({{T}}, dx, {i} * xs) * wu + x{i} * dwu;",
         ]
     for k in range(c.n3):
-        total = _sum(f"m{c.m(i, b)} * dz{i} + dm{c.m(i, b)} * z{i}" for i, b in c.ik if b == k)
+        total = _sum(f"{c.m(i, b)} * dz{i} + d{c.m(i, b)} * z{i}" for i, b in c.ik if b == k)
         body.append(f"AT({{T}}, out, {k} * os) += {total};")
     return _function(
         f"tangent_{c.name}(int n, const real *restrict m, const real *restrict dm, "
@@ -136,45 +149,41 @@ def _tangent(c: Coupling) -> str:
 def _backward(c: Coupling) -> str:
     body = ["const {T} wu = AT({T}, w, 0);", "{T} gwu = {{0}};"]
     for i in range(c.n1):
-        js = [j for a, j in c.ij if a == i]
-        body += [f"const {{T}} p{i}_{j} = AT({{T}}, p, {c.p(i, j)} * n);" for j in js]
         body += [
-            f"const {{T}} h{i} = {_sum(f'p{i}_{j} * y[{j}]' for j in js)};",
+            *c.load_covector(i),
+            f"const {{T}} h{i} = {c.contracted(i, 'y')};",
             f"const {{T}} x{i} = AT({{T}}, x, {i} * xs), z{i} = x{i} * wu;",
             f"gwu += x{i} * h{i};",
             f"AT({{T}}, gx, {i} * xs) += wu * h{i};",
         ]
-        body += [f"gy{j} += z{i} * p{i}_{j};" for j in js]
-    body.append("AT({T}, gw, 0) += gwu;")
+    body += ["AT({T}, gw, 0) += gwu;", *c.add_to_harmonics("z")]
     return _function(
         f"backward_{c.name}(int n, const real *restrict p, const real *restrict y, "
         "const real *restrict x, int xs, const real *restrict w, real *restrict gx, "
         "real *restrict gw, real *restrict gy)",
-        _over_channels(body, [f"gy{j}" for j in range(c.n2)]),
+        _over_channels(body, c.n2),
     )
 
 
 def _curvature(c: Coupling) -> str:
     body = ["const {T} wu = AT({T}, w, 0), dwu = AT({T}, dw, 0);", "{T} gwu = {{0}};"]
     for i in range(c.n1):
-        js = [j for a, j in c.ij if a == i]
-        body += [f"const {{T}} p{i}_{j} = AT({{T}}, p, {c.p(i, j)} * n);" for j in js]
         body += [
-            f"const {{T}} h{i} = {_sum(f'p{i}_{j} * y[{j}]' for j in js)};",
-            f"const {{T}} dh{i} = {_sum(f'p{i}_{j} * dy[{j}]' for j in js)};",
+            *c.load_covector(i),
+            f"const {{T}} h{i} = {c.contracted(i, 'y')};",
+            f"const {{T}} dh{i} = {c.contracted(i, 'dy')};",
             f"const {{T}} x{i} = AT({{T}}, x, {i} * xs), dx{i} = AT({{T}}, dx, {i} * xs);",
             f"const {{T}} dz{i} = dx{i} * wu + x{i} * dwu;",
             f"gwu += dx{i} * h{i} + x{i} * dh{i};",
             f"AT({{T}}, gx, {i} * xs) += dwu * h{i} + wu * dh{i};",
         ]
-        body += [f"gy{j} += dz{i} * p{i}_{j};" for j in js]
-    body.append("AT({T}, gw, 0) += gwu;")
+    body += ["AT({T}, gw, 0) += gwu;", *c.add_to_harmonics("dz")]
     return _function(
         f"curvature_{c.name}(int n, const real *restrict p, const real *restrict y, "
         "const real *restrict dy, const real *restrict x, const real *restrict dx, int xs, "
         "const real *restrict w, const real *restrict dw, real *restrict gx, real *restrict gw, "
         "real *restrict gy)",
-        _over_channels(body, [f"gy{j}" for j in range(c.n2)]),
+        _over_channels(body, c.n2),
     )
 
 
@@ -204,17 +213,19 @@ def _function(signature: str, body: str) -> str:
     return f"static void {signature} {{\n{body}}}\n"
 
 
-def _over_channels(body: list[str], sums: Iterable[str] = ()) -> str:
-    """Return loops over n channels; ``sums`` name totals over channels, one register each of the array ``gy``."""
-    sums = list(sums)
+def _over_channels(body: list[str], n_harmonics: int = 0) -> str:
+    """Return loops over n channels; what ``body`` sums in gy0, gy1, ... is added to one register each of the array ``gy``."""
     lines = ["int u = 0;"]
     for type_, condition, step in (("vec", "u + LANES <= n", "LANES"), ("real", "u < n", "1")):
         lines.append("{")
-        lines += [f"    {type_} {name} = {{0}};" for name in sums]
+        lines += [f"    {type_} gy{j} = {{0}};" for j in range(n_harmonics)]
+        lines.append("#pragma clang loop vectorize(disable) unroll(disable)")
         lines.append(f"    for (; {condition}; u += {step}) {{")
         lines += [f"        {line.format(T=type_)}" for line in body]
         lines.append("    }")
-        lines += [f"    *({type_} *)(gy + {j} * LANES) += {name};" for j, name in enumerate(sums)]
+        if n_harmonics:
+            sums = (f"*({type_} *)(gy + {j} * LANES) += gy{j};" for j in range(n_harmonics))
+            lines.append(f"    if (gy) {{ {' '.join(sums)} }}")
         lines.append("}")
     return "".join(f"    {line}\n" for line in lines)
 

@@ -68,7 +68,7 @@ void convolution_forward(const form *f, const graph *g, int64_t begin, int64_t e
         }
 }
 
-/* gx, gy, gw = the derivatives of gout . T(x, y, w), added. */
+/* gx, gy, gw = the derivatives of gout . T(x, y, w), added; gy may be NULL. */
 void convolution_backward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y, const real *w,
               const real *gout, real *gy, real *gw, real *covector, real *gx) {
     const path *paths = (const path *)f->paths;
@@ -80,14 +80,14 @@ void convolution_backward(const form *f, const graph *g, int64_t begin, int64_t 
             for (const path *p = paths; p < paths + f->n_paths; p++) {
                 const int64_t at = x_at(p, g, g->second[e]), weight = g->row[e] * (int64_t)f->n_weights + p->weight;
                 backward_of[p->triple](p->channels, covector + p->covector, ye + p->harmonic, x + at, p->channels,
-                                       w + weight, gx + at, gw + weight, lanes + p->harmonic * LANES);
+                                       w + weight, gx + at, gw + weight, gy ? lanes + p->harmonic * LANES : 0);
             }
-            add_lanes(lanes, gy + e * HARMONICS);
+            if (gy) add_lanes(lanes, gy + e * HARMONICS);
         }
     }
 }
 
-/* The derivative of all this along (dx, dy, dw): of T to dout, of the others to gx, gy and gw; added. */
+/* The derivative of all this along (dx, dy, dw): of T to dout, of the others to gx, gy and gw, added; gy may be NULL. */
 void convolution_double_backward(const form *f, const graph *g, int64_t begin, int64_t end, const real *x, const real *y,
                      const real *w, const real *gout, const real *dx, const real *dy, const real *dw, real *dout,
                      real *gy, real *gw, real *covector, real *gx) {
@@ -106,10 +106,21 @@ void convolution_double_backward(const form *f, const graph *g, int64_t begin, i
                                       w + weight, dw + weight, dout + out_at(p, g, centre), p->out_row);
                 curvature_of[p->triple](p->channels, covector + p->covector, ye + p->harmonic, dye + p->harmonic,
                                         x + at, dx + at, p->channels, w + weight, dw + weight, gx + at, gw + weight,
-                                        lanes + p->harmonic * LANES);
+                                        gy ? lanes + p->harmonic * LANES : 0);
             }
-            add_lanes(lanes, gy + e * HARMONICS);
+            if (gy) add_lanes(lanes, gy + e * HARMONICS);
         }
+    }
+}
+
+/* gr[row] += the sum of gw slope over all weights of a row. */
+void along_slopes(int64_t rows, int64_t n_weights, const real *restrict gw, const real *restrict slope, real *gr) {
+    for (int64_t k = 0; k < rows; k++, gw += n_weights, slope += n_weights) {
+        vec sum = {0};
+        int64_t u = 0;
+        for (; u + LANES <= n_weights; u += LANES) sum += load(gw + u) * load(slope + u);
+        for (; u < n_weights; u++) sum[0] += gw[u] * slope[u];
+        for (int lane = 0; lane < LANES; lane++) gr[k] += sum[lane];
     }
 }
 
