@@ -164,7 +164,7 @@ def _unit(comment: str, name: str) -> str:
 
 
 def _nearest(points: FloatArray, queries: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
-    from scipy.spatial import cKDTree  # type: ignore[import-untyped]
+    from scipy.spatial import cKDTree
 
     distances, indices = cKDTree(points).query(queries)
     return np.asarray(indices, dtype=np.int64), np.asarray(distances)
