@@ -87,6 +87,12 @@ class PairHistogram:
         cells = self._kind[inside] * n_bins + bins[inside]
         self._counts += np.bincount(cells, minlength=self._counts.size).reshape(self._counts.shape)
 
+    def shorten(self, radius: float) -> None:
+        """Keep the bins that end at a radius (Å) or before; what was counted in them stays."""
+        kept = int(np.searchsorted(self.edges, radius, side="right")) - 1
+        self.edges = self.edges[: max(kept, 0) + 1]
+        self._counts = self._counts[:, : max(kept, 0)]
+
     @property
     def centres(self) -> FloatArray:
         """(bins,) middle of every bin, Å."""

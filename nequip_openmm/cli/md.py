@@ -125,8 +125,9 @@ def _resumed(
     """Return the run in a folder, ready to go on."""
     from nequip_openmm.runs import RunFolder
     from nequip_openmm.settings import apply_overrides, validate
-    from nequip_openmm.simulation import SimulationSpec, resume_simulation
+    from nequip_openmm.simulation import resume_simulation
     from nequip_openmm.simulation.files import KIND, read_spec
+    from nequip_openmm.simulation.stages import Stage
 
     file, overrides = split_arguments(arguments)
     changes = apply_overrides(options, overrides)
@@ -137,8 +138,8 @@ def _resumed(
             f"{others[0]}: --resume goes on with the settings of its run folder; only steps may change"
         )
     before = read_spec(RunFolder.open(folder, KIND))
-    spec = validate(SimulationSpec, before.model_dump() | changes, "md")
-    return partial(resume_simulation, folder, steps=spec.steps)
+    steps = validate(Stage, {"steps": before.steps} | changes, "md").steps
+    return partial(resume_simulation, folder, steps=before.extended(steps).steps)
 
 
 def _print_result(console: Console, result: SimulationResult) -> None:

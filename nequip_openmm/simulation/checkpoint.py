@@ -18,7 +18,8 @@ from openmm import app
 
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder, atomic_write
-from nequip_openmm.simulation.reporters import FileReporter, cut
+from nequip_openmm.simulation.output_files import FileReporter, cut
+from nequip_openmm.simulation.schedule import Schedule
 
 __all__ = ["Checkpoint", "read_checkpoint", "restore", "save_checkpoint"]
 
@@ -37,8 +38,10 @@ class Checkpoint:
         Name of OpenMM's binary in the run folder.
     outputs
         Name of every output file and how far it had been written.
-    steering
-        Values that were changed while the run went on, such as the temperature.
+    stage
+        Number of the stage, counted from 0, that OpenMM's binary belongs to.
+    orders
+        Settings that were changed while the run went on, such as the temperature, by the step at which they were.
     platform, openmm
         What wrote the binary.
     """
@@ -46,7 +49,8 @@ class Checkpoint:
     step: int
     state: str
     outputs: dict[str, dict[str, int]]
-    steering: dict[str, float]
+    stage: int
+    orders: dict[int, dict[str, float]]
     platform: str
     openmm: str
 
@@ -55,7 +59,8 @@ def save_checkpoint(
     folder: RunFolder,
     simulation: app.Simulation,
     reporters: Sequence[FileReporter],
-    steering: dict[str, float],
+    schedule: Schedule,
+    stage: int,
 ) -> Checkpoint:
     """Write a checkpoint of the simulation; the previous one stays until the new one is whole."""
     step = simulation.currentStep
@@ -63,7 +68,8 @@ def save_checkpoint(
         step=step,
         state=f"checkpoint-{step}.chk",
         outputs={reporter.path.name: reporter.mark() for reporter in reporters},
-        steering=steering,
+        stage=stage,
+        orders=schedule.orders,
         platform=simulation.context.getPlatform().getName(),
         openmm=openmm.__version__,
     )
@@ -90,8 +96,9 @@ def read_checkpoint(folder: RunFolder) -> Checkpoint | None:
         return None
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Checkpoint(**values)
-    except (OSError, ValueError, TypeError) as error:
+        orders = {int(step): order for step, order in values.pop("orders").items()}
+        return Checkpoint(**values, orders=orders)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{path} is damaged ({error}); start the run again in a new folder"
         ) from error

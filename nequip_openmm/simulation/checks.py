@@ -16,6 +16,8 @@ __all__ = ["check_start", "warnings_about"]
 
 CLOSEST_ANGSTROM = 0.4  # the shortest bond there is, H-H, has 0.74 Å
 SAFE_TIMESTEP_FS = {True: 1.0, False: 4.0}  # with and without hydrogen
+SAFE_WITH_HEAVY_HYDROGEN_FS = 2.0
+HEAVY_HYDROGEN_AMU = 2.0
 _HYDROGEN = 1
 
 
@@ -30,7 +32,7 @@ def check_start(spec: SimulationSpec, structure: Structure, potential: Potential
         For fewer than two atoms, elements the model does not know, atoms that overlap, forces above the guard's limit.
     """
     frame = structure.frame
-    if spec.ensemble == "npt" and not structure.is_periodic:
+    if any(phase.has_barostat for phase in spec.phases) and not structure.is_periodic:
         raise ConfigError(
             f"ensemble = 'npt': the structure {spec.structure} has no periodic cell, so no pressure; use nvt or nve"
         )
@@ -51,6 +53,8 @@ def warnings_about(
     found = []
     has_hydrogen = bool((structure.frame.numbers == _HYDROGEN).any())
     safe = SAFE_TIMESTEP_FS[has_hydrogen]
+    if has_hydrogen and (spec.hydrogen_mass or 0) >= HEAVY_HYDROGEN_AMU:
+        safe = SAFE_WITH_HEAVY_HYDROGEN_FS
     if spec.timestep > safe:
         reason = " with hydrogen atoms" if has_hydrogen else ""
         text = f"a time step of {spec.timestep:g} fs is long{reason}; up to {safe:g} fs is usual"

@@ -12,6 +12,7 @@ from nequip_openmm.data.frame import Frame
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder, atomic_write
 from nequip_openmm.settings import validate
+from nequip_openmm.simulation.schedule import Schedule
 from nequip_openmm.simulation.script import simulate_script
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.structure import Structure
@@ -37,7 +38,9 @@ SCRIPT = "simulate.py"
 THERMO = "thermo.csv"
 
 
-def write_inputs(folder: RunFolder, spec: SimulationSpec, simulation: app.Simulation) -> None:
+def write_inputs(
+    folder: RunFolder, spec: SimulationSpec, simulation: app.Simulation, schedule: Schedule
+) -> None:
     """Copy the model and write topology, exact starting positions and a script that repeats the run."""
     with atomic_write(folder / MODEL) as temporary:
         shutil.copyfile(spec.model, temporary)
@@ -45,14 +48,34 @@ def write_inputs(folder: RunFolder, spec: SimulationSpec, simulation: app.Simula
     with (folder / TOPOLOGY).open("w", encoding="utf-8") as file:
         app.PDBFile.writeFile(simulation.topology, state.getPositions(), file, keepIds=True)
     (folder / START).write_text(openmm.XmlSerializer.serialize(state), encoding="utf-8")
-    write_script(folder, spec, simulation)
+    if spec.hydrogen_mass is not None or spec.molecules:
+        _refuse_lost_bonds(folder, simulation.topology)
+    write_script(folder, spec, simulation, schedule)
 
 
-def write_script(folder: RunFolder, spec: SimulationSpec, simulation: app.Simulation) -> None:
+def write_script(
+    folder: RunFolder, spec: SimulationSpec, simulation: app.Simulation, schedule: Schedule
+) -> None:
     """Write ``simulate.py``."""
     platform = simulation.context.getPlatform().getName()
-    text = simulate_script(spec, platform)
-    (folder / SCRIPT).write_text(text, encoding="utf-8")
+    text = simulate_script(spec, schedule, platform)
+    with atomic_write(folder / SCRIPT) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _refuse_lost_bonds(folder: RunFolder, topology: app.Topology) -> None:
+    """Raise `UserError` if the PDB file does not give back the bonds, which masses or molecules are made from."""
+    again = app.PDBFile(str(folder / TOPOLOGY)).topology
+    before, after = (
+        {frozenset((bond[0].index, bond[1].index)) for bond in each.bonds()}
+        for each in (topology, again)
+    )
+    if before != after:
+        atoms = sorted(next(iter(before ^ after)))
+        raise UserError(
+            f"{folder / TOPOLOGY} cannot hold the bond between atoms {atoms[0]} and {atoms[1]} (counted from 0), "
+            "which hydrogen_mass and molecules need; give the structure as PDB or PDBx/mmCIF with standard residues"
+        )
 
 
 def read_spec(folder: RunFolder) -> SimulationSpec:

@@ -109,6 +109,7 @@ class Guard:
         if not spec.minimise:
             causes.append("atoms too close together at the start (try --minimise)")
         causes.append("the structure went where the potential saw no training data")
-        if spec.temperature > 1000:
-            causes.append(f"{spec.temperature:g} K is hotter than the training data")
+        hottest = max(max(phase.temperature, phase.final_temperature) for phase in spec.phases)
+        if hottest > 1000:
+            causes.append(f"{hottest:g} K is hotter than the training data")
         return causes

@@ -15,19 +15,16 @@ from nequip_openmm.errors import ConfigError, RunFailed
 from nequip_openmm.runs import Commands, EventStream, RunFolder
 from nequip_openmm.runs.progress import ProgressBar
 from nequip_openmm.runs.signals import StopSignals
-from nequip_openmm.simulation import files
+from nequip_openmm.simulation import files, system
 from nequip_openmm.simulation.checkpoint import Checkpoint, save_checkpoint
 from nequip_openmm.simulation.failures import logger
 from nequip_openmm.simulation.guard import Guard
+from nequip_openmm.simulation.live import LiveAnalysis
 from nequip_openmm.simulation.minimise import relax
-from nequip_openmm.simulation.reporters import (
-    DCDReporter,
-    ExtendedXYZReporter,
-    FileReporter,
-    ThermoReporter,
-)
+from nequip_openmm.simulation.outputs import Outputs
+from nequip_openmm.simulation.schedule import Schedule, Values
 from nequip_openmm.simulation.spec import SimulationSpec
-from nequip_openmm.simulation.steering import Steering
+from nequip_openmm.simulation.stages import Phase
 from nequip_openmm.simulation.telling import Teller
 from nequip_openmm.simulation.thermo import Sample, Thermometer
 
@@ -40,12 +37,16 @@ _EVERYTHING = {"positions": True, "velocities": True, "forces": True, "energy": 
 
 
 class Loop:
-    """Steps a simulation to its end.
+    """Steps a simulation through its stages.
 
     Parameters
     ----------
     spec, folder, simulation
-        What to run, where to write, and OpenMM's part.
+        What to run, where to write, and OpenMM's part, made for the stage that comes first now.
+    schedule
+        Settings at every step.
+    relaxing
+        Makes the simulation that relaxes the start.
     events
         Where to tell what happens.
     commands
@@ -54,6 +55,8 @@ class Loop:
         Whether the process was asked to end.
     console
         Where to show progress, or None.
+    append
+        Whether to go on with output files that are there.
     """
 
     def __init__(
@@ -61,10 +64,14 @@ class Loop:
         spec: SimulationSpec,
         folder: RunFolder,
         simulation: app.Simulation,
+        schedule: Schedule,
+        relaxing: Callable[[], app.Simulation],
         events: EventStream,
         commands: Commands | None,
         signals: StopSignals,
         console: Console | None,
+        *,
+        append: bool,
     ) -> None:
         self._spec = spec
         self._folder = folder
@@ -73,14 +80,16 @@ class Loop:
         self._commands = commands
         self._signals = signals
         self._console = console
-        self._steering = Steering(spec)
+        self._schedule = schedule
+        self._relaxing = relaxing
         self._teller = Teller(spec, events, console)
-        self._thermometer = Thermometer(
-            simulation.system, spec.timestep, conserves_energy=not spec.has_thermostat
-        )
+        self._phase = schedule.phases[0]
+        self._applied: Values | None = None
+        self._thermometer = self._thermometer_of(self._phase)
         intervals = (spec.thermo_interval, spec.trajectory_interval, spec.checkpoint_interval)
         self._guard = Guard(spec, simulation.system, self._thermometer, intervals)
-        self._files: list[FileReporter] = []
+        self._outputs = Outputs(spec, folder, self._thermometer, self._tell_sample, append)
+        self._live: LiveAnalysis | None = None
         self._is_stopping = self._is_paused = False
         self._saved_step = -1
         self._can_save = False  # a start without velocities is no state to go on from
@@ -93,59 +102,36 @@ class Loop:
 
         Returns False if the run was told to stop meanwhile; it then has to begin again.
         """
-        self._open_files(append=False)
         if self._spec.minimise and not self._relax():
             return False
-        context = self._simulation.context
-        context.setVelocitiesToTemperature(self._spec.temperature * unit.kelvin, self._spec.seed)
+        context, temperature = self._simulation.context, self._phase.temperature
+        context.setVelocitiesToTemperature(temperature * unit.kelvin, self._spec.seed)
         with self._errors_explained():
             state = context.getState(**_EVERYTHING)
         self._guard.check(0, state)
         self._can_save = True
+        self._begin_phase()
         self._save()
         return True
 
     def take_up(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint that the simulation has been restored to."""
-        self._open_files(append=True)
-        self._steering.set(self._simulation, checkpoint.steering)
+        self._phase = self._schedule.phases[checkpoint.stage]
         self._guard.last_good_step = self._saved_step = checkpoint.step
         self._can_save = True
         self._events.status("resumed", step=checkpoint.step)
         logger.info("resumed at step %d", checkpoint.step)
+        self._begin_phase()
 
     def close(self) -> None:
         """Close the output files."""
-        for reporter in self._files:
-            reporter.close()
-
-    def _open_files(self, *, append: bool) -> None:
-        spec, folder = self._spec, self._folder
-        thermo = ThermoReporter(
-            folder / files.THERMO,
-            spec.thermo_interval,
-            self._thermometer,
-            append,
-            self._tell_sample,
-        )
-        path, interval = folder / spec.trajectory_name, spec.trajectory_interval
-        trajectory: FileReporter
-        if spec.trajectory_format == "xyz":
-            trajectory = ExtendedXYZReporter(path, interval, spec.timestep, append)
-        else:
-            trajectory = DCDReporter(path, interval, append)
-        self._files = [thermo, trajectory]
-        frames = _Caller(interval, self._tell_frame)
-        # Energy and forces are for the guard, which sees the same state before a checkpoint replaces the last.
-        needs = ("positions", "velocities", "forces", "energy")
-        checkpoints = _Caller(spec.checkpoint_interval, self._save, needs)
-        self._simulation.reporters = [self._guard, *self._files, frames, checkpoints]
+        self._outputs.close()
 
     def _relax(self) -> bool:
         """Relax the start; return False if the run was told to stop."""
         self._events.status("minimising")
         with self._errors_explained():
-            result = relax(self._simulation, self._spec, self._may_relax)
+            result = relax(self._simulation, self._relaxing(), self._spec, self._may_relax)
         if self._wants_end():
             return False
         text = (
@@ -168,6 +154,60 @@ class Loop:
             self._console.print(f"relaxing the start, round {done + 1} of {total}", end="\r")
         return not self._wants_end()
 
+    # --- stages -----------------------------------------------------------------------------------------------------------
+
+    def _follow_schedule(self) -> None:
+        """Enter the next stage where it begins, and give thermostat and barostat their values of this step."""
+        step = self._simulation.currentStep
+        phase = self._schedule.phase_at(step)
+        if phase.number != self._phase.number:
+            self._tell_analysis()
+            with self._errors_explained():
+                system.enter_phase(self._simulation, self._spec, phase)
+            self._phase, self._applied = phase, None
+            self._begin_phase()
+        values = self._schedule.span_at(step).at(step)
+        if values != self._applied:
+            system.apply_values(self._simulation, phase, values)
+            self._applied = values
+
+    def _begin_phase(self) -> None:
+        """Make the reporters of a stage, and say that it begins."""
+        phase, outputs = self._phase, self._outputs
+        self._thermometer = outputs.thermo.thermometer = self._thermometer_of(phase)
+        reporters: list[Any] = [self._guard, outputs.thermo]
+        if phase.save_frames:
+            interval = self._spec.trajectory_interval
+            reporters += [outputs.trajectory, _Caller(interval, self._tell_frame)]
+        if self._spec.analysis:
+            self._live = self._live_analysis()
+            reporters.append(self._live)
+        # Energy and forces are for the guard, which sees the same state before a checkpoint replaces the last.
+        needs = ("positions", "velocities", "forces", "energy")
+        reporters.append(_Caller(self._spec.checkpoint_interval, self._save, needs))
+        self._simulation.reporters = reporters
+        if phase.name:
+            self._teller.stage(phase, self._simulation.currentStep)
+
+    def _thermometer_of(self, phase: Phase) -> Thermometer:
+        return Thermometer(
+            self._simulation.system,
+            self._spec.timestep,
+            conserves_energy=phase.conserves,
+            bath_ev=lambda: system.bath_ev(self._simulation, phase),
+            stage=phase.number + 1,
+        )
+
+    def _live_analysis(self) -> LiveAnalysis:
+        simulation = self._simulation
+        symbols = [atom.element.symbol for atom in simulation.topology.atoms()]
+        is_periodic = simulation.system.usesPeriodicBoundaryConditions()
+        return LiveAnalysis(self._spec, self._events, symbols, is_periodic)
+
+    def _tell_analysis(self) -> None:
+        if self._live is not None:
+            self._live.tell()
+
     # --- the steps ------------------------------------------------------------------------------------------------------
 
     def run(self) -> str:
@@ -176,17 +216,25 @@ class Loop:
         self._events.status("running")
         with ProgressBar(self._console, total, simulation.currentStep) as bar:
             chunk = 1
-            while simulation.currentStep < total and not self._wants_end():
-                begin = time.perf_counter()
-                self._advance(min(chunk, total - simulation.currentStep))
-                chunk = _next_chunk(chunk, time.perf_counter() - begin)
+            while simulation.currentStep < total:
+                self._follow_schedule()
+                if self._wants_end():
+                    break
+                self._follow_schedule()  # with what was ordered
+                chunk = self._advance(chunk)
                 self._teller.progress(simulation.currentStep, self.last, bar)
+        self._tell_analysis()
         self._save_if_good()
         return "finished" if simulation.currentStep >= total else "stopped"
 
-    def _advance(self, steps: int) -> None:
+    def _advance(self, chunk: int) -> int:
+        """Make so many steps, or fewer to the next change of settings; return how many to make next."""
+        begin, step = time.perf_counter(), self._simulation.currentStep
+        steps = min(chunk, self._schedule.span_at(step).next_change(step) - step)
         with self._errors_explained():
             self._simulation.step(steps)
+        fitting = int(steps * _CHUNK_S / max(time.perf_counter() - begin, 1e-9))
+        return max(1, min(fitting, 10 * chunk))
 
     @contextmanager
     def _errors_explained(self) -> Iterator[None]:
@@ -247,23 +295,23 @@ class Loop:
             self._events.status("running", step=self._simulation.currentStep)
 
     def _set(self, values: dict[str, Any]) -> None:
+        step = self._simulation.currentStep
         try:
-            changed = self._steering.set(self._simulation, values)
+            changed = self._schedule.order(step, values)
         except ConfigError as error:
             self._teller.warn("bad-command", str(error))
             return
-        text = ", ".join(f"{name} = {value:g}" for name, value in changed.items())
-        step = self._simulation.currentStep
-        logger.info("step %d: set %s", step, text)
+        logger.info("step %d: set %s", step, ", ".join(f"{k} = {v:g}" for k, v in changed.items()))
         self._events.emit("set", step=step, **changed)
+        files.write_script(self._folder, self._spec, self._simulation, self._schedule)
 
     def _tell_sample(self, sample: Sample) -> None:
         self.last = sample
-        target = self._steering.temperature if self._spec.has_thermostat else None
-        self._teller.sample(sample, target)
+        applied = self._applied if self._phase.has_thermostat else None
+        self._teller.sample(sample, applied.temperature if applied else None)
 
     def _tell_frame(self) -> None:
-        self._teller.frame(self._simulation.currentStep, self._files[1])
+        self._teller.frame(self._simulation.currentStep, self._outputs.trajectory)
 
     # --- checkpoints ----------------------------------------------------------------------------------------------------
 
@@ -278,7 +326,11 @@ class Loop:
 
     def _save(self) -> None:
         checkpoint = save_checkpoint(
-            self._folder, self._simulation, self._files, self._steering.changed
+            self._folder,
+            self._simulation,
+            self._outputs.all,
+            self._schedule,
+            self._phase.number,
         )
         self._saved_step = checkpoint.step
         self._events.checkpoint(checkpoint.state, step=checkpoint.step)
@@ -302,9 +354,3 @@ class _Caller:
     def report(self, simulation: app.Simulation, state: openmm.State) -> None:
         """Call."""
         self._function()
-
-
-def _next_chunk(chunk: int, seconds: float) -> int:
-    """Return how many steps take about as long as orders may wait; grows at most tenfold at once."""
-    fitting = int(chunk * _CHUNK_S / max(seconds, 1e-9))
-    return max(1, min(fitting, 10 * chunk))

@@ -40,26 +40,33 @@ class Relaxation:
 
 def relax(
     simulation: app.Simulation,
+    relaxing: app.Simulation,
     spec: SimulationSpec,
     may_go_on: Callable[[int, int], bool],
 ) -> Relaxation:
-    """Relax the positions in rounds; the same calls as in ``simulate.py``.
+    """Relax the positions of a simulation in rounds; the same calls as in ``simulate.py``.
 
     OpenMM can watch its minimiser, but holds Python's lock then, under which PyTorch refuses to differentiate; hence rounds.
 
     Parameters
     ----------
+    simulation
+        Gets the positions.
+    relaxing
+        What computes: ``simulation`` itself, or one of higher precision with the same positions.
     may_go_on
         Is called before every round with its number and how many there are.
     """
-    before = potential_ev(simulation.context.getState(energy=True))
+    before = potential_ev(relaxing.context.getState(energy=True))
     tolerance = tolerance_kj_per_mol_nm(spec) * unit.kilojoule_per_mole / unit.nanometer
     count, iterations = rounds(spec)
     for i in range(count):
         if not may_go_on(i, count):
             break
-        simulation.minimizeEnergy(tolerance, iterations)
-    state = simulation.context.getState(energy=True, forces=True)
+        relaxing.minimizeEnergy(tolerance, iterations)
+    state = relaxing.context.getState(positions=True, energy=True, forces=True)
+    if relaxing is not simulation:
+        simulation.context.setPositions(state.getPositions(asNumpy=True))
     forces = forces_ev_per_angstrom(state)
     rms = float(np.sqrt((forces**2).mean()))
     return Relaxation(

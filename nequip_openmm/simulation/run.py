@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import openmm
+import torch
 import yaml
 from openmm import app
 from rich.console import Console
@@ -27,8 +28,9 @@ from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, res
 from nequip_openmm.simulation.checks import check_start, warnings_about
 from nequip_openmm.simulation.failures import logger, openmm_failure
 from nequip_openmm.simulation.loop import Loop
+from nequip_openmm.simulation.schedule import Schedule
 from nequip_openmm.simulation.spec import SimulationSpec
-from nequip_openmm.simulation.structure import read_structure
+from nequip_openmm.simulation.structure import add_bonds, read_structure
 from nequip_openmm.simulation.thermo import Sample
 
 __all__ = ["SimulationResult", "resume_simulation", "run_simulation"]
@@ -111,12 +113,14 @@ def run_simulation(
     EventStream.require(events)
     spec = _with_absolute_paths(spec)
     structure = read_structure(spec.structure, spec.frame)
+    if spec.hydrogen_mass is not None or spec.molecules:
+        add_bonds(structure)
     potential = _load(spec.model, spec)
     check_start(spec, structure, potential)
     warnings = warnings_about(spec, structure, potential.cutoff)
-    simulation = system.make_simulation(spec, structure, potential)
+    simulation = system.make_simulation(spec, structure, potential, spec.phases[0])
     folder = RunFolder.create(output, files.KIND, spec.model_dump(mode="json"))
-    session = _Session(spec, folder, simulation, potential, commands, console)
+    session = _Session(spec, folder, simulation, potential, Schedule(spec), commands, console)
     return session.run(events, warnings, first=True)
 
 
@@ -150,17 +154,20 @@ def resume_simulation(
     if steps is not None and steps < done:
         raise ConfigError(f"steps = {steps}: the run in {folder.path} has done {done} already")
     changed = steps is not None and steps != spec.steps
-    spec = spec.model_copy(update={"steps": steps or spec.steps})
+    if steps is not None:
+        spec = spec.extended(steps)
+    schedule = Schedule(spec, checkpoint.orders if checkpoint else None)
+    phase = schedule.phases[checkpoint.stage if checkpoint else 0]
     potential = _load(folder / files.MODEL, spec)
-    simulation = system.make_simulation(spec, files.read_start(folder), potential)
+    simulation = system.make_simulation(spec, files.read_start(folder), potential, phase)
     if checkpoint is None:
         files.set_start(folder, simulation)
     else:
         restore(checkpoint, folder, simulation)
     if changed:
         _save_spec(folder, spec)
-        files.write_script(folder, spec, simulation)
-    session = _Session(spec, folder, simulation, potential, commands, console)
+    files.write_script(folder, spec, simulation, schedule)
+    session = _Session(spec, folder, simulation, potential, schedule, commands, console)
     return session.run(events, [], first=False, checkpoint=checkpoint)
 
 
@@ -173,6 +180,7 @@ class _Session:
         folder: RunFolder,
         simulation: app.Simulation,
         potential: Potential,
+        schedule: Schedule,
         commands: Commands | None,
         console: Console | None,
     ) -> None:
@@ -180,6 +188,7 @@ class _Session:
         self.folder = folder
         self.simulation = simulation
         self.potential = potential
+        self.schedule = schedule
         self.commands = commands
         self.console = console
 
@@ -201,15 +210,18 @@ class _Session:
             )
             self._say_hello(stream, warnings)
             if first:
-                files.write_inputs(self.folder, self.spec, self.simulation)
+                files.write_inputs(self.folder, self.spec, self.simulation, self.schedule)
             loop = Loop(
                 self.spec,
                 self.folder,
                 self.simulation,
+                self.schedule,
+                self._relaxing,
                 stream,
                 self.commands,
                 signals,
                 self.console,
+                append=checkpoint is not None,
             )
             stack.callback(loop.close)
             return self._drive(loop, stream, signals, checkpoint)
@@ -235,6 +247,18 @@ class _Session:
             self.folder.path, reason, signals.received, step, seconds, speed, loop.last
         )
 
+    def _relaxing(self) -> app.Simulation:
+        """Return what relaxes the start: in double precision, unless the run was asked for single."""
+        if self.potential.dtype == torch.float64 or self.spec.dtype != "auto":
+            return self.simulation
+        double = self.spec.model_copy(update={"dtype": "float64"})
+        potential = _load(self.folder / files.MODEL, double)
+        phase = replace(self.schedule.phases[0], ensemble="nve")
+        structure = files.read_start(self.folder)
+        simulation = system.make_simulation(double, structure, potential, phase)
+        files.set_start(self.folder, simulation)
+        return simulation
+
     def _say_hello(self, stream: EventStream, warnings: list[tuple[str, str]]) -> None:
         spec, platform = self.spec, self.simulation.context.getPlatform().getName()
         stream.hello(
@@ -249,8 +273,8 @@ class _Session:
             "%s, %d atoms, %s at %g K, %d steps of %g fs, OpenMM %s on %s",
             spec.structure,
             self.simulation.system.getNumParticles(),
-            spec.ensemble,
-            spec.temperature,
+            spec.phases[0].ensemble,
+            spec.phases[0].temperature,
             spec.steps,
             spec.timestep,
             openmm.__version__,
@@ -284,15 +308,24 @@ def _load(model: Path, spec: SimulationSpec) -> Potential:
 
 
 def _refuse_changes(spec: SimulationSpec, folder: RunFolder) -> None:
+    free = ("steps", "stages") if _differ_in_length(files.read_spec(folder), spec) else ("steps",)
     before = files.read_spec(folder).model_dump()
     now = _with_absolute_paths(spec).model_dump()
-    changed = [name for name in before if name != "steps" and before[name] != now[name]]
+    changed = [name for name in before if name not in free and before[name] != now[name]]
     if changed:
         name = changed[0]
         raise ConfigError(
             f"{name} = {now[name]}: the run in {folder.path} was started with {before[name]}; "
             "only steps may change when a run is resumed"
         )
+
+
+def _differ_in_length(before: SimulationSpec, now: SimulationSpec) -> bool:
+    """Return whether the stages are the same but for the length of the last one."""
+    if not (before.stages and now.stages) or now.steps <= before.steps - before.stages[-1].steps:
+        return False
+    last = {"steps": now.steps - before.steps + before.stages[-1].steps}
+    return now.stages == (*before.stages[:-1], before.stages[-1].model_copy(update=last))
 
 
 def _save_spec(folder: RunFolder, spec: SimulationSpec) -> None:

@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 from nequip_openmm._version import __version__
+from nequip_openmm.simulation.schedule import Schedule, Span, Values
 from nequip_openmm.simulation.spec import SimulationSpec
+from nequip_openmm.simulation.stages import RAMP_INTERVAL, Phase
 
 __all__ = ["simulate_script"]
 
+_BAROSTATS = {
+    "isotropic": "MonteCarloBarostat",
+    "anisotropic": "MonteCarloAnisotropicBarostat",
+    "flexible": "MonteCarloFlexibleBarostat",
+}
 
-def simulate_script(spec: SimulationSpec, platform: str) -> str:
+
+def simulate_script(spec: SimulationSpec, schedule: Schedule, platform: str) -> str:
     """Return the text of a script that starts where the run started and gives the same trajectory.
 
     Parameters
     ----------
+    schedule
+        Stages, and what was ordered on the way.
     platform
         Name of the OpenMM platform that the run used.
     """
+    first, *others = schedule.phases
     parts = [
-        _head(spec),
+        _head(spec, schedule),
         _system(spec, platform),
-        _integrator(spec),
+        _stage(spec, first),
         _simulation(spec, platform),
         _minimisation(spec),
-        _dynamics(spec),
+        _start(spec, first),
+        _reporters(spec, first),
+        _next_stage() if others else "",
+        _steps(spec, schedule, first),
     ]
+    for before, phase in zip(schedule.phases, others):
+        parts += [_stage(spec, phase, before), _reporters_of(phase), _steps(spec, schedule, phase)]
     return "\n".join(part for part in parts if part)
 
 
-def _head(spec: SimulationSpec) -> str:
-    classes = ["LangevinMiddleIntegrator"] if spec.has_thermostat else ["VerletIntegrator"]
-    classes += ["MonteCarloBarostat"] if spec.ensemble == "npt" else []
-    classes += ["Platform", "XmlSerializer"]
-    units = ["femtoseconds", "kelvin"]
-    units += ["picosecond"] if spec.has_thermostat else []
-    units += ["bar"] if spec.ensemble == "npt" else []
-    units += ["kilojoules_per_mole", "nanometer"] if spec.minimise else []
+def _head(spec: SimulationSpec, schedule: Schedule) -> str:
+    phases = schedule.phases
+    classes = {"Platform", "XmlSerializer", *map(_integrator_class, phases)}
+    classes |= {_BAROSTATS[spec.barostat]} if _has_barostat(phases) else set()
+    classes |= {"Vec3"} if _has_barostat(phases) and spec.barostat == "anisotropic" else set()
+    classes |= {"VerletIntegrator"} if spec.minimise and spec.dtype == "auto" else set()
+    writer = "XTCReporter" if spec.trajectory_format == "xtc" else "DCDReporter"
+    app = sorted([writer, "PDBFile", "Simulation", "StateDataReporter"])
+    units = {"femtoseconds", "kelvin"}
+    units |= {"picosecond"} if any(phase.has_thermostat for phase in phases) else set()
+    units |= {"bar"} if _has_barostat(phases) else set()
+    units |= {"kilojoules_per_mole", "nanometer"} if spec.minimise else set()
     return f'''#!/usr/bin/env python3
 """Repeats the run of this folder with OpenMM: same start, same random numbers, same trajectory.
 
@@ -45,7 +65,7 @@ Written by nequip-openmm {__version__} from spec.yaml.
 from pathlib import Path
 
 from openmm import {", ".join(sorted(classes))}
-from openmm.app import DCDReporter, PDBFile, Simulation, StateDataReporter
+from openmm.app import {", ".join(app)}
 from openmm.unit import {", ".join(sorted(units))}
 
 from nequip_openmm import NequIPPotential
@@ -63,36 +83,21 @@ if topology.getPeriodicBoxVectors() is not None:
 
 
 def _system(spec: SimulationSpec, platform: str) -> str:
+    dtype = None if spec.dtype == "auto" else spec.dtype
+    options = f", hydrogenMass={spec.hydrogen_mass!r}" if spec.hydrogen_mass is not None else ""
+    options += ", moleculesFromTopology=True" if spec.molecules else ""
+    return f"""# The potential is the only interaction; the centre of mass is kept at rest.
+potential = NequIPPotential({_model(spec, platform, dtype)})
+system = potential.createSystem(topology, removeCMMotion=True, backend={spec.backend!r}{options})
+"""
+
+
+def _model(spec: SimulationSpec, platform: str, dtype: str | None) -> str:
     from nequip_openmm.simulation.system import model_device
 
     device = model_device(platform, spec)
-    dtype = None if spec.dtype == "auto" else spec.dtype
-    barostat = (
-        f"""
-# The barostat tries a new volume every {spec.barostat_interval} steps.
-barostat = MonteCarloBarostat({spec.pressure!r} * bar, {spec.temperature!r} * kelvin, {spec.barostat_interval})
-barostat.setRandomNumberSeed({spec.seed})
-system.addForce(barostat)
-"""
-        if spec.ensemble == "npt"
-        else ""
-    )
-    return f"""# The potential is the only interaction; the centre of mass is kept at rest.
-potential = NequIPPotential(
+    return f"""
     str(here / "model.safetensors"), device={device!r}, dtype={dtype!r}, engine={spec.engine!r}, threads={spec.threads!r}
-)
-system = potential.createSystem(topology, removeCMMotion=True, backend={spec.backend!r})
-{barostat}"""
-
-
-def _integrator(spec: SimulationSpec) -> str:
-    if not spec.has_thermostat:
-        return (
-            f"integrator = VerletIntegrator({spec.timestep!r} * femtoseconds)  # constant energy\n"
-        )
-    return f"""# Langevin dynamics: temperature, friction, time step.
-integrator = LangevinMiddleIntegrator({spec.temperature!r} * kelvin, {spec.friction!r} / picosecond, {spec.timestep!r} * femtoseconds)
-integrator.setRandomNumberSeed({spec.seed})
 """
 
 
@@ -107,7 +112,8 @@ def _simulation(spec: SimulationSpec, platform: str) -> str:
     )
     return f"""{comment}
 platform = Platform.getPlatformByName({platform!r})
-simulation = Simulation(topology, system, integrator, platform, {properties!r})
+properties = {properties!r}
+simulation = Simulation(topology, system, integrator, platform, properties)
 simulation.context.setPeriodicBoxVectors(*start.getPeriodicBoxVectors())
 simulation.context.setPositions(start.getPositions(asNumpy=True))
 """.removeprefix("\n")
@@ -121,30 +127,175 @@ def _minimisation(spec: SimulationSpec) -> str:
     count, iterations = rounds(spec)
     tolerance = tolerance_kj_per_mol_nm(spec)
     return f"""# Relax until the root mean square of the force components is below {spec.minimise_tolerance:g} eV/Å.
-for _ in range({count}):
-    simulation.minimizeEnergy({tolerance!r} * kilojoules_per_mole / nanometer, {iterations})
+{_relaxing(spec)}for _ in range({count}):
+    relaxing.minimizeEnergy({tolerance!r} * kilojoules_per_mole / nanometer, {iterations})
+if relaxing is not simulation:
+    relaxed = relaxing.context.getState(positions=True)
+    simulation.context.setPositions(relaxed.getPositions(asNumpy=True))
 
 """
 
 
-def _dynamics(spec: SimulationSpec) -> str:
-    time = spec.time_ps(spec.steps)
-    return f"""simulation.context.setVelocitiesToTemperature({spec.temperature!r} * kelvin, {spec.seed})
+def _relaxing(spec: SimulationSpec) -> str:
+    if spec.dtype != "auto":
+        return "relaxing = simulation\n"
+    return f"""relaxing = simulation
+if str(potential.potential.dtype) != "torch.float64":  # forces that are exact enough for a tight minimum
+    options = {{"device": potential.potential.device, "engine": {spec.engine!r}, "threads": {spec.threads!r}}}
+    double = NequIPPotential(str(here / "model.safetensors"), dtype="float64", **options)
+    exact = double.createSystem(topology, backend={spec.backend!r})
+    relaxing = Simulation(topology, exact, VerletIntegrator(1 * femtoseconds), platform, properties)
+    relaxing.context.setPeriodicBoxVectors(*start.getPeriodicBoxVectors())
+    relaxing.context.setPositions(start.getPositions(asNumpy=True))
+"""
 
-simulation.reporters.append(
-    DCDReporter(str(output / "trajectory.dcd"), {spec.trajectory_interval}, enforcePeriodicBox=False)
+
+def _start(spec: SimulationSpec, first: Phase) -> str:
+    return f"""simulation.context.setVelocitiesToTemperature({first.temperature!r} * kelvin, {spec.seed})
+"""
+
+
+def _reporters(spec: SimulationSpec, first: Phase) -> str:
+    writer, name = ("XTCReporter", "trajectory.xtc")
+    if spec.trajectory_format != "xtc":
+        writer, name = ("DCDReporter", "trajectory.dcd")
+    return f"""trajectory = {writer}(str(output / "{name}"), {spec.trajectory_interval}, enforcePeriodicBox=False)
+thermo = StateDataReporter(
+    str(output / "thermo.csv"),
+    {spec.thermo_interval},
+    step=True,
+    time=True,  # ps
+    potentialEnergy=True,  # kJ/mol
+    kineticEnergy=True,
+    totalEnergy=True,
+    temperature=True,  # K
 )
-simulation.reporters.append(
-    StateDataReporter(
-        str(output / "thermo.csv"),
-        {spec.thermo_interval},
-        step=True,
-        time=True,  # ps
-        potentialEnergy=True,  # kJ/mol
-        kineticEnergy=True,
-        totalEnergy=True,
-        temperature=True,  # K
+{_reporters_of(first)}"""
+
+
+def _reporters_of(phase: Phase) -> str:
+    return f"simulation.reporters = {'[thermo, trajectory]' if phase.save_frames else '[thermo]'}\n"
+
+
+# --- stages -------------------------------------------------------------------------------------------------------------
+
+
+def _next_stage() -> str:
+    return '''
+def next_stage(before, integrator):
+    """Return a Simulation that goes on where the one before ended."""
+    state = before.context.getState(positions=True, velocities=True)
+    after = Simulation(topology, system, integrator, platform, properties)
+    after.context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
+    after.context.setPositions(state.getPositions(asNumpy=True))
+    after.context.setVelocities(state.getVelocities(asNumpy=True))
+    after.context.setTime(state.getTime())
+    after.currentStep = before.currentStep
+    return after
+
+'''
+
+
+def _stage(spec: SimulationSpec, phase: Phase, before: Phase | None = None) -> str:
+    """Return the lines that make barostat and integrator of a stage, and its Simulation after the first."""
+    title = (
+        f"\n# --- {phase.name}: {phase.ensemble}, to step {phase.end} ---\n" if phase.name else ""
     )
-)
-simulation.step({spec.steps})  # {time:g} ps
+    removal = "system.removeForce(system.getNumForces() - 1)  # the barostat\n"
+    lines = title + (removal if before is not None and before.has_barostat else "")
+    lines += (_barostat(spec, phase) if phase.has_barostat else "") + _integrator(spec, phase)
+    return lines + ("simulation = next_stage(simulation, integrator)\n" if before else "")
+
+
+def _barostat(spec: SimulationSpec, phase: Phase) -> str:
+    pressure = f"{phase.pressure!r} * bar"
+    temperature, interval = f"{phase.temperature!r} * kelvin", spec.barostat_interval
+    if spec.barostat == "anisotropic":
+        pressure = f"Vec3(*3 * [{phase.pressure!r}]) * bar"
+        interval_arguments = f"True, True, True, {interval}"
+    else:
+        interval_arguments = f"{interval}"
+    return f"""# The barostat tries a new volume every {interval} steps.
+barostat = {_BAROSTATS[spec.barostat]}({pressure}, {temperature}, {interval_arguments})
+barostat.setRandomNumberSeed({phase.seed})
+system.addForce(barostat)
 """
+
+
+def _integrator(spec: SimulationSpec, phase: Phase) -> str:
+    step = f"{spec.timestep!r} * femtoseconds"
+    name = _integrator_class(phase)
+    if not phase.has_thermostat:
+        return f"integrator = {name}({step})  # constant energy\n"
+    bath = f"{phase.temperature!r} * kelvin, {phase.friction!r} / picosecond"
+    text = f"# Temperature, friction, time step.\nintegrator = {name}({bath}, {step})\n"
+    if phase.thermostat == "nose-hoover":
+        return text
+    return f"{text}integrator.setRandomNumberSeed({phase.seed})\n"
+
+
+def _steps(spec: SimulationSpec, schedule: Schedule, phase: Phase) -> str:
+    """Return the lines that make the steps of a stage, with its ramp and with what was ordered on the way."""
+    now = Values(phase.temperature, phase.friction, phase.pressure)
+    lines = ""
+    for span in schedule.spans:
+        if span.phase is not phase or span.end == span.begin:
+            continue
+        if span.is_ramp:
+            lines += _settings(spec, phase, now, span.values._replace(temperature=now.temperature))
+            lines += _ramp(spec, span)
+        else:
+            lines += _settings(spec, phase, now, span.values)
+            time = spec.time_ps(span.end - span.begin)
+            lines += f"simulation.step({span.end - span.begin})  # {time:g} ps\n"
+        now = span.values  # a ramp leaves another temperature, which the next span sets anew
+        if span.is_ramp:
+            now = now._replace(temperature=float("nan"))
+    return lines
+
+
+def _ramp(spec: SimulationSpec, span: Span) -> str:
+    phase, stair = span.phase, RAMP_INTERVAL
+    begin, length = phase.begin, phase.end - phase.begin
+    difference = f"({phase.temperature_end!r} - {phase.temperature!r})"
+    barostat = f"    {_barostat_temperature(spec)}\n" if phase.has_barostat else ""
+    return f"""while simulation.currentStep < {span.end}:  # from {phase.temperature:g} K to {phase.temperature_end:g} K in small stairs
+    done = simulation.currentStep - {begin}
+    temperature = {phase.temperature!r} + {difference} * (done // {stair} * {stair}) / {length}
+    integrator.setTemperature(temperature * kelvin)
+{barostat}    simulation.step(min({stair} - done % {stair}, {span.end} - simulation.currentStep))
+"""
+
+
+def _settings(spec: SimulationSpec, phase: Phase, before: Values, after: Values) -> str:
+    """Return the lines that change settings, as orders did."""
+    lines = ""
+    if after.temperature != before.temperature:
+        lines += f"temperature = {after.temperature!r}\nintegrator.setTemperature(temperature * kelvin)\n"
+        lines += f"{_barostat_temperature(spec)}\n" if phase.has_barostat else ""
+    if after.friction != before.friction:
+        setter = "setCollisionFrequency" if phase.thermostat == "nose-hoover" else "setFriction"
+        lines += f"integrator.{setter}({after.friction!r} / picosecond)\n"
+    if after.pressure != before.pressure:
+        axes = "XYZ" if spec.barostat == "anisotropic" else ("",)
+        for axis in axes:
+            name = f"{_BAROSTATS[spec.barostat]}.Pressure{axis}()"
+            lines += f"simulation.context.setParameter({name}, {after.pressure!r})\n"
+    return lines
+
+
+def _barostat_temperature(spec: SimulationSpec) -> str:
+    name = f"{_BAROSTATS[spec.barostat]}.Temperature()"
+    return f"simulation.context.setParameter({name}, temperature)"
+
+
+def _integrator_class(phase: Phase) -> str:
+    if not phase.has_thermostat:
+        return "VerletIntegrator"
+    return {"langevin": "LangevinMiddleIntegrator", "nose-hoover": "NoseHooverIntegrator"}[
+        phase.thermostat
+    ]
+
+
+def _has_barostat(phases: tuple[Phase, ...]) -> bool:
+    return any(phase.has_barostat for phase in phases)

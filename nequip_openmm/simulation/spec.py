@@ -7,19 +7,25 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from nequip_openmm.errors import ConfigError
 from nequip_openmm.settings import Settings
+from nequip_openmm.simulation.stages import (
+    LARGEST_SEED,
+    Ensemble,
+    Phase,
+    Stage,
+    Thermostat,
+    phases_of,
+    with_unit,
+)
 
 __all__ = ["SimulationSpec"]
-
-
-def _unit(unit: str) -> dict[str, Any]:
-    return {"unit": unit}
 
 
 class SimulationSpec(Settings):
     """Settings of one run; the YAML file of ``nequip-openmm md`` has the same keys.
 
-    Units: K, fs, 1/ps, bar, eV/Å; intervals in steps.
+    Units: K, fs, 1/ps, bar, eV/Å, amu; intervals in steps.
     """
 
     # --- what -----------------------------------------------------------------------------------------
@@ -31,48 +37,63 @@ class SimulationSpec(Settings):
     """Which structure of a file with several, counted from 0; -1 is the last."""
 
     # --- ensemble -------------------------------------------------------------------------------------
-    ensemble: Literal["nve", "nvt", "npt"] = "nvt"
-    """nve: constant energy (Verlet); nvt: constant temperature (Langevin, middle scheme);
-    npt: nvt with a Monte Carlo barostat."""
-    temperature: float = Field(300.0, ge=0, le=100_000, json_schema_extra=_unit("K"))
+    ensemble: Ensemble = "nvt"
+    """nve: constant energy (Verlet); nvt: constant temperature; npt: nvt with a Monte Carlo barostat."""
+    thermostat: Thermostat = "langevin"
+    """langevin: stochastic (middle scheme); nose-hoover: deterministic chain with a conserved quantity."""
+    temperature: float = Field(300.0, ge=0, le=100_000, json_schema_extra=with_unit("K"))
     """Temperature of the thermostat and of the first velocities, K."""
-    timestep: float = Field(0.5, gt=0, le=100, json_schema_extra=_unit("fs"))
+    temperature_end: float | None = Field(None, ge=0, le=100_000, json_schema_extra=with_unit("K"))
+    """Temperature that the thermostat is brought to, evenly over the run, K; None keeps it. Stages have their own."""
+    timestep: float = Field(0.5, gt=0, le=100, json_schema_extra=with_unit("fs"))
     """Time step, fs. With hydrogen atoms 0.5 fs is safe."""
     steps: int = Field(ge=1, le=10**12)
-    """Number of time steps."""
-    friction: float = Field(1.0, gt=0, le=10_000, json_schema_extra=_unit("1/ps"))
-    """Friction of the Langevin thermostat, 1/ps."""
-    pressure: float = Field(1.0, ge=-1e7, le=1e7, json_schema_extra=_unit("bar"))
+    """Number of time steps; with stages it is their sum and need not be given."""
+    stages: tuple[Stage, ...] = ()
+    """Stages that follow one another, such as equilibration and production; none for a run of one stage."""
+    friction: float = Field(1.0, gt=0, le=10_000, json_schema_extra=with_unit("1/ps"))
+    """Friction of the Langevin thermostat or collision frequency of the Nosé-Hoover chain, 1/ps."""
+    pressure: float = Field(1.0, ge=-1e7, le=1e7, json_schema_extra=with_unit("bar"))
     """Pressure of the barostat, bar."""
+    barostat: Literal["isotropic", "anisotropic", "flexible"] = "isotropic"
+    """isotropic: the cell keeps its shape; anisotropic: its three axes change separately; flexible: angles change as well."""
     barostat_interval: int = Field(25, ge=1)
     """Steps between two attempts to change the volume."""
-    seed: int = Field(1, ge=1, le=2**31 - 1)
+    molecules: bool = False
+    """Whether a barostat moves molecules, found from the topology's bonds, as wholes; else atoms. Not for reactions."""
+    hydrogen_mass: float | None = Field(None, gt=0, le=12, json_schema_extra=with_unit("amu"))
+    """Mass of hydrogen bound to a heavy atom, amu, at the cost of that atom: 3 allows 1 fs; None keeps natural masses."""
+    seed: int = Field(1, ge=1, le=LARGEST_SEED)
     """Seed of the velocities, the thermostat and the barostat."""
 
     # --- start ----------------------------------------------------------------------------------------
     minimise: bool = False
     """Whether to relax the structure before the dynamics."""
-    minimise_tolerance: float = Field(0.01, gt=0, le=100, json_schema_extra=_unit("eV/Å"))
+    minimise_tolerance: float = Field(0.01, gt=0, le=100, json_schema_extra=with_unit("eV/Å"))
     """Relaxation ends when the root mean square of all force components is below this, eV/Å."""
     minimise_iterations: int = Field(1000, ge=0)
     """Most iterations of the relaxation; 0 for no limit."""
 
     # --- output ---------------------------------------------------------------------------------------
-    trajectory_format: Literal["dcd", "xyz"] = "dcd"
-    """dcd: binary positions (with topology.pdb); xyz: extended XYZ with energy and forces."""
+    trajectory_format: Literal["dcd", "xtc", "xyz"] = "dcd"
+    """dcd: binary positions (with topology.pdb); xtc: the same, compressed to 0.01 Å; xyz: extended XYZ with energy and forces."""
     trajectory_interval: int = Field(100, ge=1)
     """Steps between frames of the trajectory."""
     thermo_interval: int = Field(100, ge=1)
     """Steps between rows of thermo.csv."""
     checkpoint_interval: int = Field(1000, ge=1)
     """Steps between checkpoints; a crash loses at most as many."""
+    analysis: tuple[Literal["rdf", "msd"], ...] = ()
+    """What to compute while the run goes, into the event stream: rdf, distribution of distances; msd, mean square displacement."""
+    analysis_interval: int = Field(100, ge=1)
+    """Steps between structures that this analysis takes in."""
 
     # --- guard ----------------------------------------------------------------------------------------
     guard_interval: int = Field(10, ge=1)
     """Steps between checks that the run has not blown up."""
-    max_temperature: float = Field(10_000.0, gt=0, json_schema_extra=_unit("K"))
+    max_temperature: float = Field(10_000.0, gt=0, json_schema_extra=with_unit("K"))
     """The run stops when its instantaneous temperature passes this, K."""
-    max_force: float = Field(100.0, gt=0, json_schema_extra=_unit("eV/Å"))
+    max_force: float = Field(100.0, gt=0, json_schema_extra=with_unit("eV/Å"))
     """The run stops when the force on an atom passes this, eV/Å."""
 
     # --- where ----------------------------------------------------------------------------------------
@@ -91,10 +112,30 @@ class SimulationSpec(Settings):
     backend: Literal["auto", "TorchForce", "PythonForce"] = "auto"
     """How the model enters OpenMM."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_are_those_of_the_stages(cls, values: Any) -> Any:
+        """Fill in the number of steps, where every stage has one that can be summed."""
+        if not isinstance(values, dict) or not values.get("stages") or values.get("steps"):
+            return values
+        stages = values["stages"]
+        counts = [_steps_of(stage) for stage in stages] if isinstance(stages, (list, tuple)) else []
+        whole = all(isinstance(count, int) for count in counts)
+        return values | {"steps": sum(counts) if whole else 1}
+
     @model_validator(mode="after")
-    def _barostat_is_warm(self) -> SimulationSpec:
-        if self.ensemble == "npt" and self.temperature == 0:
-            raise ValueError("temperature = 0: ensemble npt needs more than 0 K; use nvt or nve")
+    def _is_sound(self) -> SimulationSpec:
+        if self.stages and self.temperature_end is not None:
+            raise ValueError(
+                f"temperature_end = {self.temperature_end:g}: the run has stages; give it to one of them"
+            )
+        total = sum(stage.steps for stage in self.stages)
+        if self.stages and self.steps != total:
+            raise ValueError(
+                f"steps = {self.steps}: the stages have {total} together; leave steps out, or correct a stage"
+            )
+        for phase in self.phases:
+            phase.check(f"stages.{phase.number}: " if self.stages else "")
         return self
 
     @property
@@ -103,10 +144,37 @@ class SimulationSpec(Settings):
         return f"trajectory.{self.trajectory_format}"
 
     @property
-    def has_thermostat(self) -> bool:
-        """Whether temperature and friction act during the dynamics."""
-        return self.ensemble != "nve"
+    def phases(self) -> tuple[Phase, ...]:
+        """The stages with every setting filled in; one for a run without."""
+        return phases_of(self)
+
+    def extended(self, steps: int) -> SimulationSpec:
+        """Return the settings of a run of so many steps, by a longer or shorter last stage.
+
+        Raises
+        ------
+        ConfigError
+            If nothing is left of the last stage, or it brings the temperature to another.
+        """
+        if steps != self.steps and self.phases[-1].temperature_end is not None:
+            raise ConfigError(
+                f"steps = {steps}: the temperature goes from one to another over {self.steps} steps; start another run"
+            )
+        if not self.stages:
+            return self.model_copy(update={"steps": steps})
+        *before, last = self.stages
+        rest = steps - (self.steps - last.steps)
+        if rest < 1:
+            raise ConfigError(
+                f"steps = {steps}: the stages before the last have {self.steps - last.steps} already"
+            )
+        stages = (*before, last.model_copy(update={"steps": rest}))
+        return self.model_copy(update={"steps": steps, "stages": stages})
 
     def time_ps(self, step: int) -> float:
         """Return the time at a step, ps."""
         return step * self.timestep / 1000.0
+
+
+def _steps_of(stage: Any) -> Any:
+    return stage.get("steps") if isinstance(stage, dict) else getattr(stage, "steps", None)

@@ -17,6 +17,7 @@ import ase.io
 import numpy as np
 import openmm
 from ase import Atoms
+from ase.neighborlist import natural_cutoffs, neighbor_list
 from numpy.typing import NDArray
 from openmm import app, unit
 
@@ -24,9 +25,17 @@ from nequip_openmm.data.frame import Frame
 from nequip_openmm.errors import StructureError
 from nequip_openmm.units import ANGSTROM_TO_NM, NM_TO_ANGSTROM
 
-__all__ = ["Structure", "box_vectors_nm", "read_structure", "reduced_cell", "topology_of"]
+__all__ = [
+    "Structure",
+    "add_bonds",
+    "box_vectors_nm",
+    "read_structure",
+    "reduced_cell",
+    "topology_of",
+]
 
 FloatArray = NDArray[np.float64]
+_BOND_STRETCH = 1.15  # of the sum of covalent radii
 _PDB_SUFFIXES = {
     ".pdb": app.PDBFile,
     ".ent": app.PDBFile,
@@ -133,6 +142,26 @@ def topology_of(frame: Frame) -> app.Topology:
     if frame.pbc.all():
         topology.setPeriodicBoxVectors(box_vectors_nm(frame.cell) * unit.nanometer)
     return topology
+
+
+def add_bonds(structure: Structure) -> None:
+    """Give a topology without bonds those between atoms as close as covalent radii tell.
+
+    Raises
+    ------
+    StructureError
+        If no two atoms are that close.
+    """
+    frame, topology = structure.frame, structure.topology
+    if topology.getNumBonds() > 0:
+        return
+    atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
+    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND_STRETCH))
+    named = list(topology.atoms())
+    for i, j in sorted({(int(i), int(j)) for i, j in zip(first, second) if i < j}):
+        topology.addBond(named[i], named[j])
+    if topology.getNumBonds() == 0:
+        raise StructureError("the structure has no bonds, which hydrogen_mass and molecules need")
 
 
 def box_vectors_nm(cell: FloatArray) -> list[openmm.Vec3]:

@@ -7,8 +7,9 @@ from rich.console import Console
 from nequip_openmm.runs import EventStream
 from nequip_openmm.runs.progress import Pace, ProgressBar, Throttle
 from nequip_openmm.simulation.failures import logger
-from nequip_openmm.simulation.reporters import FileReporter
+from nequip_openmm.simulation.output_files import FileReporter
 from nequip_openmm.simulation.spec import SimulationSpec
+from nequip_openmm.simulation.stages import Phase
 from nequip_openmm.simulation.thermo import Sample
 
 __all__ = ["Teller"]
@@ -41,6 +42,19 @@ class Teller:
         """Measure the speed from now on, after a pause."""
         self._pace.restart()
 
+    def stage(self, phase: Phase, step: int) -> None:
+        """Tell that a stage begins, or goes on in another session."""
+        text = f"{phase.name}: {phase.ensemble}, {phase.temperature:g} K"
+        if phase.temperature_end is not None:
+            text += f" to {phase.temperature_end:g} K"
+        text += f", to step {phase.end}"
+        logger.info(text)
+        self._events.emit(
+            "stage", step=step, number=phase.number + 1, name=phase.name, end=phase.end
+        )
+        if self._console is not None:
+            self._console.print(text, highlight=False, markup=False)
+
     def sample(self, sample: Sample, target: float | None) -> None:
         """Tell a sample; ``target`` is the temperature of the thermostat in K, if there is one."""
         if not self._sample_is_due():
@@ -58,6 +72,8 @@ class Teller:
             density=sample.density_g_per_cm3,
             pressure=sample.pressure_bar,
             max_force=sample.max_force_eV_per_A,
+            conserved=sample.conserved_eV,
+            stage=sample.stage,
         )
 
     def frame(self, step: int, trajectory: FileReporter) -> None:

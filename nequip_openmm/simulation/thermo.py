@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -36,7 +37,8 @@ class Sample:
     """One row of ``thermo.csv``; None where a quantity is not defined.
 
     The name of each field ends in its unit. ``conserved_eV`` is what exact dynamics would keep constant: the total energy
-    in the NVE ensemble; the Langevin thermostat and the Monte Carlo barostat have no such quantity.
+    in the NVE ensemble, with a Nosé-Hoover chain that of atoms and chain; the Langevin thermostat and the Monte Carlo
+    barostat have no such quantity. ``stage`` is counted from 1.
     """
 
     step: int
@@ -50,6 +52,7 @@ class Sample:
     pressure_bar: float | None
     max_force_eV_per_A: float
     conserved_eV: float | None
+    stage: int
 
     def to_csv(self) -> str:
         """Return the row as text, every digit of it, so that analysis sees what was simulated."""
@@ -72,11 +75,21 @@ class Thermometer:
     timestep_fs
         Time step in fs; time is step × time step, without the rounding that a sum of steps collects.
     conserves_energy
-        Whether the dynamics is NVE.
+        Whether the dynamics has a conserved quantity.
+    bath_ev
+        Returns the energy in eV of a thermostat, to be counted in the conserved quantity.
+    stage
+        Stage of the run that the dynamics is, counted from 1.
     """
 
     def __init__(
-        self, system: openmm.System, timestep_fs: float, *, conserves_energy: bool
+        self,
+        system: openmm.System,
+        timestep_fs: float,
+        *,
+        conserves_energy: bool,
+        bath_ev: Callable[[], float] = lambda: 0.0,
+        stage: int = 1,
     ) -> None:
         self._dof = degrees_of_freedom(system)
         self._mass = sum(masses_amu(system))
@@ -84,14 +97,13 @@ class Thermometer:
         self._timestep_fs = timestep_fs
         self._conserves_energy = conserves_energy
         self._n_massive = sum(mass > 0 for mass in masses_amu(system))
-        self._has_barostat = any(
-            isinstance(force, openmm.MonteCarloBarostat) for force in system.getForces()
-        )
+        self._bath_ev = bath_ev
+        self._stage = stage
 
     def measure(self, step: int, state: openmm.State, context: openmm.Context) -> Sample:
         """Return the sample of a state that holds energy and forces.
 
-        The pressure, with a barostat only, takes two more evaluations of the potential.
+        The pressure of a periodic system takes two more evaluations of the potential.
         """
         potential = potential_ev(state)
         kinetic = _ev(state.getKineticEnergy())
@@ -108,10 +120,11 @@ class Thermometer:
             if volume is None
             else self._mass / volume * AMU_PER_ANGSTROM3_TO_G_PER_CM3,
             pressure_bar=None
-            if volume is None or not self._has_barostat
+            if volume is None
             else self._pressure(kinetic, volume, state, context),
             max_force_eV_per_A=max_norm(forces_ev_per_angstrom(state)),
-            conserved_eV=potential + kinetic if self._conserves_energy else None,
+            conserved_eV=potential + kinetic + self._bath_ev() if self._conserves_energy else None,
+            stage=self._stage,
         )
 
     def temperature(self, kinetic_ev: float) -> float:
