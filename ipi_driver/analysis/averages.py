@@ -14,6 +14,7 @@ from nequip_openmm.units import BOLTZMANN_EV_PER_K, REDUCED_PLANCK_SQUARED_PER_A
 __all__ = ["Element", "Summary", "disagreement", "free_gyration", "summarise"]
 
 QUANTITIES = ("potential", "temperature", "pressure_cv", "volume", "density")
+RING_POLYMER = ("kinetic_cv", "kinetic_td", "r_gyration")
 CLASSICAL = ("pressure_md",)  # of several beads it would be that of the ring polymer
 
 
@@ -41,6 +42,11 @@ class Element:
     kinetic_td: Mean | None
     r_gyration: Mean | None
     free_gyration: float | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was printed for these atoms."""
+        return any(one is not None for one in (self.kinetic_cv, self.kinetic_td, self.r_gyration))
 
 
 @dataclass(frozen=True)
@@ -138,27 +144,25 @@ def _quantities(run: Run) -> list[str]:
 
 
 def _elements(run: Run) -> tuple[Element, ...]:
-    printed = {
-        quantity: per_element(run.series, quantity)
-        for quantity in ("kinetic_cv", "kinetic_td", "r_gyration")
-    }
-    names = [
-        name for name in dict.fromkeys(run.symbols) if any(name in one for one in printed.values())
-    ]
-    return tuple(
+    names = sorted(set(run.symbols))
+    printed = {quantity: per_element(run.series, quantity) for quantity in RING_POLYMER}
+    elements = (
         _element(
             run,
             name,
             run.symbols.count(name),
             {quantity: one[name] for quantity, one in printed.items() if name in one},
         )
-        for name in sorted(names)
-    )  # fmt: skip
+        for name in names
+    )
+    return tuple(one for one in elements if one.is_known)
 
 
 def _element(run: Run, name: str, n_atoms: int, series: Mapping[str, Series]) -> Element:
     def mean(quantity: str, divisor: int) -> Mean | None:
-        return _mean(series[quantity], divisor) if quantity in series else None
+        if quantity in series:
+            return _mean(series[quantity], divisor)
+        return _of_one_bead(run, quantity)
 
     return Element(
         name,
@@ -168,6 +172,14 @@ def _element(run: Run, name: str, n_atoms: int, series: Mapping[str, Series]) ->
         mean("r_gyration", 1),
         None if name == "all" else _free(run, name),
     )
+
+
+def _of_one_bead(run: Run, quantity: str) -> Mean | None:
+    """Return what the estimators are by definition where the ring polymer has one bead, and nothing for several."""
+    if run.replica.n_beads > 1:
+        return None
+    kinetic = 1.5 * BOLTZMANN_EV_PER_K * run.replica.temperature
+    return Mean(0.0 if quantity == "r_gyration" else kinetic, 0.0, 1)
 
 
 def _mean(series: Series, divisor: int = 1) -> Mean:

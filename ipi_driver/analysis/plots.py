@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+from numpy.typing import NDArray
 
 from ipi_driver.analysis.averages import Element, Summary
 from ipi_driver.analysis.columns import Series
@@ -27,8 +30,10 @@ from nequip_openmm.analysis.figures import (
 )
 from nequip_openmm.analysis.statistics import Mean
 
-__all__ = ["plot_convergence", "plot_distributions", "plot_elements", "plot_time"]
+__all__ = ["plot_beads", "plot_convergence", "plot_distributions", "plot_elements", "plot_time"]
 
+FloatArray = NDArray[np.float64]
+SHADES = colormaps["viridis_r"]  # from few beads to many
 COLUMNS = 3  # panels beside one another
 CV, TD = (BLUE, "centroid-virial"), (ORANGE, "primitive")
 
@@ -87,7 +92,30 @@ def plot_time(run: Run, summary: Summary, path: Path) -> Path | None:
 
 def plot_distributions(distributions: Distributions, path: Path) -> Path:
     """Draw distances between elements, of beads and of centroids."""
-    pairs = list(distributions.beads or distributions.centroid)
+    curves = [("beads", distributions.r, distributions.beads)]
+    curves.append(("centroid", distributions.r, distributions.centroid))
+    return _draw_pairs(curves, (BLUE, ORANGE), path, is_periodic=distributions.is_periodic)
+
+
+def plot_beads(family: Mapping[int, Distributions], path: Path) -> Path:
+    """Draw distances between elements for several numbers of beads, classical ones (1 bead) among them."""
+    curves = [
+        ("classical" if n == 1 else f"{n} beads", one.r, one.beads) for n, one in family.items()
+    ]
+    colours = [SHADES(k / max(1, len(curves) - 1)) for k in range(len(curves))]
+    is_periodic = all(one.is_periodic for one in family.values())
+    return _draw_pairs(curves, colours, path, is_periodic=is_periodic)
+
+
+def _draw_pairs(
+    curves: Sequence[tuple[str, FloatArray, dict[tuple[str, str], FloatArray]]],
+    colours: Sequence[Any],
+    path: Path,
+    *,
+    is_periodic: bool,
+) -> Path:
+    """Draw a panel for each pair of elements, with the curves (label, r, by pair) that know it."""
+    pairs = list(dict.fromkeys(pair for _, _, one in curves for pair in one))
     columns = 2 if len(pairs) == 4 else min(COLUMNS, len(pairs))
     rows = -(-len(pairs) // columns)
     figure, axes = make_figure(rows, columns, width=1.0 + 2.6 * columns, height=0.5 + 2.1 * rows)
@@ -95,20 +123,18 @@ def plot_distributions(distributions: Distributions, path: Path) -> Path:
     for axis in flat[len(pairs) :]:
         axis.set_axis_off()
     for axis, pair in zip(flat, pairs):
-        for curves, color, label in (
-            (distributions.beads, BLUE, "beads"),
-            (distributions.centroid, ORANGE, "centroid"),
-        ):
-            if pair in curves:
-                axis.plot(distributions.r, curves[pair], color=color, linewidth=1.2, label=label)
+        drawn = [(label, r, one[pair], colour) for (label, r, one), colour in zip(curves, colours) if pair in one]  # fmt: skip
+        for label, r, curve, colour in drawn:
+            axis.plot(r, curve, color=colour, linewidth=1.2, label=label)
         set_title(axis, f"{pair[0]}–{pair[1]}")
         axis.set_ylim(bottom=0.0)
-        axis.set_xlim(_shortest(distributions), distributions.r[-1])
+        axis.set_xlim(_shortest([(r, curve) for _, r, curve, _ in drawn]), drawn[0][1][-1])
         axis.set_xlabel("distance (Å)")
-        _cut_intramolecular(axis, distributions, pair)
+        if is_periodic:
+            _cut_intramolecular(axis, max(curve.max() for _, _, curve, _ in drawn))
     _legend(figure, flat[0])
     for row in axes:
-        row[0].set_ylabel("g(r)" if distributions.is_periodic else "probability (1/Å)")
+        row[0].set_ylabel("g(r)" if is_periodic else "probability (1/Å)")
     return save(figure, path)
 
 
@@ -171,11 +197,9 @@ def _running(axis: Axes, series: Series, factor: float, color: str, label: str) 
     axis.plot(series.time, mean, color=color, linewidth=1.8, label=label)
 
 
-def _shortest(distributions: Distributions) -> float:
-    """Return where the curves begin, Å."""
-    curves = [*distributions.beads.values(), *distributions.centroid.values()]
-    seen = np.any([curve > 0.0 for curve in curves], axis=0)
-    return max(0.0, float(distributions.r[seen.argmax()]) - 0.2)
+def _shortest(curves: Sequence[tuple[FloatArray, FloatArray]]) -> float:
+    """Return where the first of the curves (r, values) begins, with a margin, Å."""
+    return max(0.0, min(float(r[(values > 0.0).argmax()]) for r, values in curves) - 0.2)
 
 
 def _legend(figure: Figure, *axes: Axes) -> None:
@@ -189,12 +213,11 @@ def _legend(figure: Figure, *axes: Axes) -> None:
         )
 
 
-def _cut_intramolecular(axis: Axes, distributions: Distributions, pair: tuple[str, str]) -> None:
+def _cut_intramolecular(axis: Axes, peak: float) -> None:
     """Keep bonds, whose peaks are tens of times higher, from hiding the structure of a liquid."""
-    curve = (distributions.beads or distributions.centroid)[pair]
-    if distributions.is_periodic and curve.max() > 8.0:
+    if peak > 8.0:
         axis.set_ylim(0.0, 4.0)
-        axis.text(0.97, 0.94, f"peak {curve.max():.0f}", transform=axis.transAxes, ha="right", va="top",
+        axis.text(0.97, 0.94, f"peak {peak:.0f}", transform=axis.transAxes, ha="right", va="top",
                   fontsize=FONT, color=GREY)  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ipi_driver.analysis.averages import Summary
-from ipi_driver.analysis.distributions import pair_distributions
+from ipi_driver.analysis.distributions import Distributions, pair_distributions
 from ipi_driver.analysis.plots import (
+    plot_beads,
     plot_convergence,
     plot_distributions,
     plot_elements,
@@ -69,10 +70,11 @@ def write_pimd_report(
     max_frames
         Frames to take distances from, at most.
     """
-    sections = _convergence(summaries, folder)
-    for k, (run, summary) in enumerate(zip(runs, summaries)):
+    distances = [pair_distributions(run, max_frames) for run in runs]
+    sections = _convergence(summaries, distances, folder)
+    for k, (run, summary, found) in enumerate(zip(runs, summaries, distances)):
         prefix = "" if len(runs) == 1 else f"{k + 1}-"
-        sections += _of_run(run, summary, folder, prefix, max_frames)
+        sections += _of_run(run, summary, found, folder, prefix)
     with atomic_write(folder / NUMBERS) as temporary:
         numbers = [_as_json(asdict(summary)) for summary in summaries]
         temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
@@ -99,25 +101,38 @@ def _lead(summaries: Sequence[Summary]) -> str:
     )
 
 
-def _convergence(summaries: Sequence[Summary], folder: Path) -> list[Section]:
+def _convergence(
+    summaries: Sequence[Summary], distances: Sequence[Distributions | None], folder: Path
+) -> list[Section]:
+    of_run = {id(summary): found for summary, found in zip(summaries, distances)}
     sections = []
     for k, family in enumerate(families(summaries)):
-        image = plot_convergence(family, folder / f"convergence{'' if k == 0 else k + 1}.png")
+        number = "" if k == 0 else f"{k + 1}"
         sections.append(
             Section(
                 f"Convergence with the number of beads, {family[0].temperature:g} K",
                 f"Averages per atom, meV; V − V_last is the potential energy relative to that with the most beads.\n\n"
                 f"{convergence_text(family)}",
                 convergence_rows(family),
-                image,
+                plot_convergence(family, folder / f"convergence{number}.png"),
                 "Kinetic energy by element against the number of beads; the dashed line is that of classical atoms.",
             )
         )
+        found = [(one.n_beads, of_run[id(one)]) for one in family]
+        drawn = {n: one for n, one in found if one is not None and one.beads}
+        if len(drawn) > 1:
+            sections.append(
+                Section(
+                    "Quantum and classical distances",
+                    image=plot_beads(drawn, folder / f"beads{number}.png"),
+                    caption="Distances in the beads, for each number of beads.",
+                )
+            )
     return sections
 
 
 def _of_run(
-    run: Run, summary: Summary, folder: Path, prefix: str, max_frames: int
+    run: Run, summary: Summary, found: Distributions | None, folder: Path, prefix: str
 ) -> list[Section]:
     skipped = f"The first {100.0 * run.skip:g} % of the rows is left out. " if run.skip else ""
     time = plot_time(run, summary, folder / f"{prefix}time.png")
@@ -132,8 +147,9 @@ def _of_run(
     ]
     if summary.total.kinetic_cv is not None or summary.elements:
         sections.append(_quantum(summary, folder / f"{prefix}elements.png"))
-    distances = _distances(run, folder / f"{prefix}distances.png", max_frames)
-    return sections if distances is None else [*sections, distances]
+    if found is not None:
+        sections.append(_distances(found, folder / f"{prefix}distances.png"))
+    return sections
 
 
 def _quantum(summary: Summary, path: Path) -> Section:
@@ -149,10 +165,7 @@ def _quantum(summary: Summary, path: Path) -> Section:
     )
 
 
-def _distances(run: Run, path: Path, max_frames: int) -> Section | None:
-    found = pair_distributions(run, max_frames)
-    if found is None:
-        return None
+def _distances(found: Distributions, path: Path) -> Section:
     what = (
         "Radial distribution functions, for distances up to half the cell."
         if found.is_periodic

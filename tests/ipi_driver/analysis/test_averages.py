@@ -86,13 +86,22 @@ def test_bound_ring_polymers_are_smaller_than_free_ones(harmonic) -> None:
         assert 0.0 < one.r_gyration.value < one.free_gyration
 
 
-def test_totals_alone_are_reported_too(by_hand: Path) -> None:
+def test_one_bead_needs_no_estimators(by_hand: Path) -> None:
     (run,) = open_runs(by_hand, skip=0.0)
+    summary = summarise(run)
+    assert [one.kinetic_cv.value for one in summary.elements] == [summary.classical] * 2
+    assert summary.total.kinetic_td.value == summary.classical
+    assert summary.means["potential"].value == pytest.approx(-4.5)
+    assert summary.drift is None
+
+
+def test_several_beads_without_estimators_stay_unknown(by_hand: Path) -> None:
+    text = (by_hand / "input.xml").read_text()
+    (by_hand / "input.xml").write_text(text.replace("nbeads='1'", "nbeads='2'"))
+    (run,) = open_runs(by_hand)
     summary = summarise(run)
     assert summary.elements == ()
     assert summary.total.kinetic_cv is None
-    assert summary.means["potential"].value == pytest.approx(-4.5)
-    assert summary.drift is None
 
 
 def test_runs_that_tell_no_atoms_are_refused(by_hand: Path) -> None:

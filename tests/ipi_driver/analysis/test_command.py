@@ -35,7 +35,7 @@ def test_report_of_several_runs(harmonic, tmp_path: Path, capsys: pytest.Capture
     numbers = json.loads((tmp_path / "report" / "summary.json").read_text())
     assert [one["n_beads"] for one in numbers] == [8, 1, 4]
     html = (tmp_path / "report" / "report.html").read_text()
-    assert html.count("data:image/png;base64,") == 1 + 3 * len(folders)
+    assert html.count("data:image/png;base64,") == 2 + 3 * len(folders)
     assert "http" not in html.replace("http-equiv", "")  # nothing is loaded from elsewhere
     assert "Convergence with the number of beads, 300 K" in html
     assert (
