@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from nequip_openmm.data.frame import Frame
+from nequip_openmm.engines import EngineName
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.nequip import NequIP
 from nequip_openmm.potential import Potential
@@ -55,9 +56,9 @@ def build(seed: int = 0, dtype: torch.dtype = torch.float64, **settings: Any) ->
 
 
 @cache
-def potential(name: str) -> Potential:
+def potential(name: str, engine: EngineName = "auto") -> Potential:
     """Return the float64 potential of one of `MODELS`."""
-    return Potential(build(**MODELS[name]))
+    return Potential(build(**MODELS[name]), engine=engine)
 
 
 def ethanol(spread: float = 0.05) -> ase.Atoms:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nequip_openmm.data.frame import Frame
+from nequip_openmm.engines import EngineName
 from nequip_openmm.laws import LAWS, check_laws
 from nequip_openmm.potential import Evaluation, Potential
 from tests.model import cases
@@ -21,8 +22,9 @@ FINITE_DIFFERENCES = {"forces": 1e-8, "virial": 2e-7}
 
 @pytest.mark.parametrize("structure", cases.STRUCTURES)
 @pytest.mark.parametrize("model", cases.MODELS)
-def test_laws_hold_to_rounding(model: str, structure: str) -> None:
-    potential = cases.potential(model)
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_laws_hold_to_rounding(engine: EngineName, model: str, structure: str) -> None:
+    potential = cases.potential(model, engine)
     deviations = check_laws(potential, cases.frame(structure))
     assert set(deviations) == set(LAWS)
     for law, deviation in deviations.items():
@@ -37,8 +39,9 @@ def test_the_models_of_these_tests_are_not_trivial(model: str) -> None:
     assert np.abs(found.virial).max() > 0.05
 
 
-def test_laws_hold_in_single_precision_to_its_rounding() -> None:
-    potential = Potential(cases.build(dtype=torch.float32, l_max=2))
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_laws_hold_in_single_precision_to_its_rounding(engine: EngineName) -> None:
+    potential = Potential(cases.build(dtype=torch.float32, l_max=2), engine=engine)
     deviations = check_laws(potential, cases.frame("triclinic"))
     exact = {law: d for law, d in deviations.items() if law not in FINITE_DIFFERENCES}
     assert max(exact.values()) < 3e-6
