@@ -7,13 +7,14 @@ import ctypes
 import torch
 from torch import Tensor, nn
 
-from nequip_openmm.kernels.convolution import Convolution, ConvolutionForm
+from nequip_openmm.kernels.convolution import ConvolutionForm, Neighbours
 from nequip_openmm.kernels.gate import GateForm, GateStep
+from nequip_openmm.kernels.library import library
 from nequip_openmm.kernels.operations import (
     ConvolutionStep,
+    Direction,
     LinearStep,
     Mix,
-    Pairs,
     SelfConnectionStep,
     mixes,
 )
@@ -53,10 +54,10 @@ class LayerRun:
         (types, width) vector of every type.
     is_type
         (N, types) one where an atom is of a type, else zero.
-    convolution
-        Pairs with their harmonics and weights.
-    slope
-        (rows, n_weights) derivative of the weights with respect to the distance.
+    pairs, y
+        Who is whose neighbour; harmonics (E, n_harmonics).
+    radial
+        (2, rows, n_weights) weights and their slopes.
     """
 
     def __init__(
@@ -65,8 +66,9 @@ class LayerRun:
         weights: list[Tensor],
         embedding: Tensor,
         is_type: Tensor,
-        convolution: Convolution,
-        slope: Tensor,
+        pairs: Neighbours,
+        y: Tensor,
+        radial: Tensor,
     ) -> None:
         n, sizes = len(is_type), form.convolution
         into, out, typed = split(weights, form.counts)
@@ -76,13 +78,13 @@ class LayerRun:
             [weight.transpose(0, 1).contiguous() for weight in typed],
         )
         self.linear_in = LinearStep(form.linear_in, into, n, sizes.size_in, sizes.size_in)
-        self.convolution = ConvolutionStep(convolution, slope)
+        self.convolution = ConvolutionStep(sizes, pairs, y, radial)
         self.linear_out = LinearStep(form.linear_out, out, n, sizes.size_out, form.gate.size_in)
         folded = [
             (embedding @ weight.flatten(1)).view(-1, *weight.shape[1:]) for weight in self.typed
         ]
         self.self_connection = SelfConnectionStep(form.self_connection, folded, is_type)
-        self.gate = GateStep(form.gate, convolution.library, n)
+        self.gate = GateStep(form.gate, library(sizes.l_max, y.dtype), n)
 
     def forward(self, x: Tensor) -> Tensor:
         z = self.linear_out.forward(self.convolution.forward(self.linear_in.forward(x)))
@@ -96,9 +98,9 @@ class LayerRun:
         self.self_connection.backward(gz, gx)
         return gx
 
-    def tangent(self, dx: Tensor, pairs: Pairs) -> Tensor:
+    def tangent(self, dx: Tensor, direction: Direction) -> Tensor:
         sent = self.linear_in.tangent(dx)
-        dz = self.linear_out.tangent(self.convolution.tangent(sent, pairs))
+        dz = self.linear_out.tangent(self.convolution.tangent(sent, direction))
         self.self_connection.tangent(dx, dz)
         return self.gate.tangent(dz)
 

@@ -24,10 +24,10 @@ import torch
 from e3nn.o3 import Irreps
 from torch import Tensor
 
-from nequip_openmm.kernels.convolution import Convolution, block_starts
+from nequip_openmm.kernels.convolution import Convolution, ConvolutionForm, Neighbours, block_starts
 from nequip_openmm.kernels.library import address
 
-__all__ = ["ConvolutionStep", "LinearStep", "Mix", "SelfConnectionStep", "mixes"]
+__all__ = ["ConvolutionStep", "Direction", "LinearStep", "Mix", "SelfConnectionStep", "mixes"]
 
 
 class Mix(NamedTuple):
@@ -158,8 +158,8 @@ class SelfConnectionStep:
             mix.inner(gx, n).add_(total.view(-1, mix.n_in))
 
 
-class Pairs(NamedTuple):
-    """What the direction does to pairs.
+class Direction(NamedTuple):
+    """The direction, as pairs feel it.
 
     Attributes
     ----------
@@ -178,14 +178,16 @@ class ConvolutionStep:
 
     Parameters
     ----------
-    convolution
-        Form, pairs, harmonics and weights.
-    slope
-        (rows, n_weights) dw/dr.
+    form, pairs, y
+        The layer; who is whose neighbour; harmonics (E, n_harmonics).
+    radial
+        (2, rows, n_weights) weights, and their derivatives with respect to the distance.
     """
 
-    def __init__(self, convolution: Convolution, slope: Tensor) -> None:
-        self.convolution, self.slope = convolution, slope
+    def __init__(self, form: ConvolutionForm, pairs: Neighbours, y: Tensor, radial: Tensor) -> None:
+        self.convolution = Convolution(form, pairs, y, radial[0])
+        self.slope = radial[1]
+        self.gradients = torch.empty(0)  # of weights and slopes
 
     def forward(self, x: Tensor) -> Tensor:
         self.x = x
@@ -197,18 +199,19 @@ class ConvolutionStep:
         gx = self.convolution.zeros_for_parts(self.x)
         self.convolution.backward(self.x, g, gx, gy, self.gw)
         size = (ctypes.c_int64(length) for length in self.slope.shape)
-        arrays = (address(tensor) for tensor in (self.gw, self.slope, gr))
+        arrays = (address(array) for array in (self.gw, self.slope, gr))
         self.convolution.library.along_slopes(*size, *arrays)
         return gx.sum(0)
 
-    def tangent(self, dx: Tensor, pairs: Pairs) -> Tensor:
-        self.pairs = pairs
+    def tangent(self, dx: Tensor, direction: Direction) -> Tensor:
         self.dgx = self.convolution.zeros_for_parts(self.x)
-        self.dgw = torch.zeros_like(self.slope)
-        direction = dx, pairs.dy, self.slope * pairs.dr
-        return self.convolution.double_backward(self.x, self.g, direction, self.dgx, None, self.dgw)
+        self.gradients = self.slope.new_zeros(2, *self.slope.shape)
+        dw = self.slope * direction.dr
+        torch.mul(self.gw, direction.dr, out=self.gradients[1])
+        return self.convolution.double_backward(
+            self.x, self.g, (dx, direction.dy, dw), self.dgx, None, self.gradients[0]
+        )
 
     def curvature(self, dg: Tensor) -> Tensor:
-        self.convolution.backward(self.x, dg, self.dgx, None, self.dgw)
-        self.gradients = [self.dgw, self.gw.mul_(self.pairs.dr)]  # of weights and slopes
+        self.convolution.backward(self.x, dg, self.dgx, None, self.gradients[0])
         return self.dgx.sum(0)

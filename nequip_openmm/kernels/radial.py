@@ -16,8 +16,8 @@ from nequip_openmm.model.radial import ScalarMLP
 __all__ = ["value_and_slope"]
 
 
-def value_and_slope(network: ScalarMLP, x: Tensor, library: ctypes.CDLL) -> tuple[Tensor, Tensor]:
-    """Return f(x) and df/dr (rows, n_out) of a network from its inputs and theirs, (2, rows, n_in); differentiable once."""
+def value_and_slope(network: ScalarMLP, x: Tensor, library: ctypes.CDLL) -> Tensor:
+    """Return f and df/dr (2, rows, n_out) of a network from its inputs and theirs (2, rows, n_in); differentiable once."""
     weights = [layer.weight for layer in network.layers]
     scales = [layer.scale for layer in network.layers]
     return ValueAndSlope.apply(x, library, scales, network.is_nonlinear, *weights)
@@ -34,48 +34,43 @@ class ValueAndSlope(Function):
         scales: list[float],
         is_nonlinear: bool,
         *weights: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        inputs, activations = [x], []
-        scaled = torch._foreach_mul(list(weights), scales)
-        for weight in scaled[:-1]:
-            x = torch.matmul(x, weight)
+    ) -> Tensor:
+        ctx.shape, ctx.scales = x.shape, scales
+        ctx.weights = torch._foreach_mul(list(weights), scales)
+        x = x.flatten(0, 1)  # rows of values, then rows of slopes
+        ctx.inputs, ctx.activations = [x], []
+        for weight in ctx.weights[:-1]:
+            x = x @ weight
             if is_nonlinear:
-                activations.append(Activation(x, library))
-                x = activations[-1].forward()
-            inputs.append(x)
-        ctx.inputs, ctx.activations, ctx.weights, ctx.scales = inputs, activations, scaled, scales
-        return tuple(torch.matmul(x, scaled[-1]).unbind())
+                ctx.activations.append(Activation(library, x))
+                x = ctx.activations[-1].out
+            ctx.inputs.append(x)
+        return (x @ ctx.weights[-1]).view(2, -1, weights[-1].shape[1])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *g_out: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        g = torch.stack(g_out)
-        gradients = []
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        g = g.flatten(0, 1)
+        gradients: list[Tensor] = []
         for k in reversed(range(len(ctx.weights))):
-            rows = g.flatten(0, 1)
-            gradients.append(ctx.inputs[k].flatten(0, 1).t() @ rows)
+            gradients.insert(0, ctx.inputs[k].t() @ g)
             if k > 0 or ctx.needs_input_grad[0]:
-                g = (rows @ ctx.weights[k].t()).view(2, -1, ctx.weights[k].shape[0])
+                g = g @ ctx.weights[k].t()
             if k > 0 and ctx.activations:
-                g = ctx.activations[k - 1].backward(g)
-        gradients = torch._foreach_mul(gradients[::-1], ctx.scales)
-        return (g if ctx.needs_input_grad[0] else None, None, None, None, *gradients)
+                ctx.activations[k - 1].pull_back(g)
+        gx = g.view(ctx.shape) if ctx.needs_input_grad[0] else None
+        return (gx, None, None, None, *torch._foreach_mul(gradients, ctx.scales))
 
 
 class Activation:
-    """SiLU of z and its slope silu'(z) dz/dr, from both (2, rows, width)."""
+    """silu(z) and its slope silu'(z) dz/dr, from rows of z and as many of dz/dr."""
 
-    def __init__(self, z: Tensor, library: ctypes.CDLL) -> None:
-        self.dz = z[1]
-        self.a, self.slope, self.bend = (torch.empty_like(self.dz) for _ in range(3))
-        arrays = (address(tensor) for tensor in (z, self.a, self.slope, self.bend))
-        size, is_odd, factor = ctypes.c_int64(self.a.numel()), ctypes.c_int32(0), ctypes.c_double(1)
-        library.activations(size, is_odd, factor, *arrays)
+    def __init__(self, library: ctypes.CDLL, z: Tensor) -> None:
+        self.library, self.size = library, ctypes.c_int64(z.numel() // 2)
+        self.out, self.derivatives = torch.empty_like(z), torch.empty_like(z)
+        arrays = (z, self.out, self.derivatives)
+        library.silu_and_slope(self.size, *(address(array) for array in arrays))
 
-    def forward(self) -> Tensor:
-        return torch.stack([self.a, self.slope * self.dz])
-
-    def backward(self, g: Tensor) -> Tensor:
-        gz = g * self.slope
-        gz[0].addcmul_(self.bend * self.dz, g[1])
-        return gz
+    def pull_back(self, g: Tensor) -> None:
+        """Turn derivatives with respect to what leaves into those with respect to what enters, in place."""
+        self.library.silu_and_slope_backward(self.size, address(self.derivatives), address(g))

@@ -13,11 +13,11 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from nequip_openmm.data.batch import Batch
-from nequip_openmm.kernels.convolution import Convolution, Neighbours
+from nequip_openmm.kernels.convolution import Neighbours
 from nequip_openmm.kernels.geometry import harmonics_and_jacobian, radial_basis
 from nequip_openmm.kernels.layers import LayerForm, LayerRun, ReadoutForm, ReadoutRun, split
 from nequip_openmm.kernels.library import address, library
-from nequip_openmm.kernels.operations import Pairs
+from nequip_openmm.kernels.operations import Direction
 from nequip_openmm.kernels.radial import value_and_slope
 from nequip_openmm.model.derivatives import Prediction
 from nequip_openmm.model.irreps import plan_layers
@@ -98,9 +98,8 @@ class FusedNequIP:
         )
         stacked = torch.stack([basis, slope]).to(dtype)
         radial = [
-            weights
+            value_and_slope(layer.convolution.radial, stacked, self.library)
             for layer in model.layers
-            for weights in value_and_slope(layer.convolution.radial, stacked, self.library)
         ]
         scale = model.scale_shift.scales[types]
         epsilon, gy, gr = Passes.apply(
@@ -185,7 +184,7 @@ class Passes(Function):
         embedding: Tensor,
         *tensors: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        radial, weights = split(list(tensors), [2 * len(fused.layers), len(fused.weights)])
+        radial, weights = split(list(tensors), [len(fused.layers), len(fused.weights)])
         run = NetworkRun(fused, pairs, types, y, embedding, radial, weights)
         epsilon = run.forward()
         ctx.run, ctx.scale = run, scale
@@ -195,7 +194,7 @@ class Passes(Function):
     @once_differentiable
     def backward(ctx: Any, *g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         g_epsilon, dy, dr = g
-        d_epsilon = ctx.run.tangent(Pairs(dy, dr))
+        d_epsilon = ctx.run.tangent(Direction(dy, dr))
         of_embedding, of_radial, of_weights = ctx.run.curvature(g_epsilon)
         return (None, None, None, None, d_epsilon, of_embedding, *of_radial, *of_weights)
 
@@ -217,19 +216,10 @@ class NetworkRun:
         self.is_type = torch.nn.functional.one_hot(types, len(embedding)).to(y.dtype)
         *of_layers, of_readout = split(torch._foreach_mul(weights, fused.scales), fused.counts)
         self.layers = [
-            LayerRun(
-                form,
-                of_layer,
-                embedding,
-                self.is_type,
-                Convolution(form.convolution, pairs, y, weight),
-                slope,
-            )
-            for form, of_layer, weight, slope in zip(
-                fused.layers, of_layers, radial[::2], radial[1::2]
-            )
+            LayerRun(form, of_layer, embedding, self.is_type, pairs, y, of_convolution)
+            for form, of_layer, of_convolution in zip(fused.layers, of_layers, radial)
         ]
-        self.n_rows = len(radial[0])
+        self.n_rows = radial[0].shape[1]
         self.readout = ReadoutRun(fused.readout, of_readout, len(types), fused.library)
 
     def forward(self) -> Tensor:
@@ -245,14 +235,14 @@ class NetworkRun:
             g = layer.backward(g, gy, gr)
         return gy, gr
 
-    def tangent(self, pairs: Pairs) -> Tensor:
+    def tangent(self, direction: Direction) -> Tensor:
         dx = self.y.new_zeros(self.embedding[self.types].numel())
         for layer in self.layers:
-            dx = layer.tangent(dx, pairs)
+            dx = layer.tangent(dx, direction)
         return self.readout.tangent(dx)
 
     def curvature(self, g_epsilon: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Return the gradients of the embedding, of radial weights and their slopes, and of weights."""
+        """Return the gradients of the embedding, of radial weights with their slopes, and of all other weights."""
         dg = self.readout.curvature(g_epsilon)
         for layer in reversed(self.layers):
             dg = layer.curvature(dg)
@@ -262,6 +252,6 @@ class NetworkRun:
             found, through_self_connection = layer.gradients()
             of_weights += found
             of_embedding += through_self_connection
-            of_radial += layer.convolution.gradients
+            of_radial.append(layer.convolution.gradients)
         of_weights += self.readout.gradients()
         return of_embedding, of_radial, list(torch._foreach_mul(of_weights, self.scales))

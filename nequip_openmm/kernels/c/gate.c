@@ -32,18 +32,46 @@ INLINE void activate(int is_odd, real c, vec z, vec *a, vec *slope, vec *bend) {
     }
 }
 
+/* As many of the n numbers at p as a register takes; nothing is read or written behind them. */
+static vec load_some(const real *p, int64_t n) {
+    if (n >= LANES) return load(p);
+    vec v = {0};
+    for (int lane = 0; lane < n; lane++) v[lane] = p[lane];
+    return v;
+}
+
+static void store_some(real *p, int64_t n, vec v) {
+    if (n >= LANES) store(p, v);
+    else
+        for (int lane = 0; lane < n; lane++) p[lane] = v[lane];
+}
+
 /* a(z), da/dz and d2a/dz2. */
-void activations(int64_t n, int32_t is_odd, double c, const real *z, real *a, real *slope, real *bend) {
+static void activations(int64_t n, int is_odd, double c, const real *z, real *a, real *slope, real *bend) {
     for (int64_t k = 0; k < n; k += LANES) {
-        const int64_t bytes = (n - k < LANES ? n - k : LANES) * (int64_t)sizeof(real);
-        vec in = {0}, out[3];
-        if (bytes == BYTES) in = load(z + k);
-        else __builtin_memcpy(&in, z + k, bytes);
-        activate(is_odd, (real)c, in, &out[0], &out[1], &out[2]);
-        if (bytes == BYTES) store(a + k, out[0]), store(slope + k, out[1]), store(bend + k, out[2]);
-        else
-            __builtin_memcpy(a + k, &out[0], bytes), __builtin_memcpy(slope + k, &out[1], bytes),
-                __builtin_memcpy(bend + k, &out[2], bytes);
+        vec out[3];
+        activate(is_odd, (real)c, load_some(z + k, n - k), &out[0], &out[1], &out[2]);
+        store_some(a + k, n - k, out[0]), store_some(slope + k, n - k, out[1]), store_some(bend + k, n - k, out[2]);
+    }
+}
+
+/* From n values z and their slopes dz, one array behind the other: a = silu(z) and da, likewise. Keeps da/dz and its slope. */
+void silu_and_slope(int64_t n, const real *z, real *out, real *derivatives) {
+    for (int64_t k = 0; k < n; k += LANES) {
+        vec a, slope, bend;
+        const vec dz = load_some(z + n + k, n - k);
+        activate(0, 1, load_some(z + k, n - k), &a, &slope, &bend);
+        store_some(out + k, n - k, a), store_some(out + n + k, n - k, slope * dz);
+        store_some(derivatives + k, n - k, slope), store_some(derivatives + n + k, n - k, bend * dz);
+    }
+}
+
+/* Derivatives g with respect to a and da become those with respect to z and dz. */
+void silu_and_slope_backward(int64_t n, const real *restrict derivatives, real *restrict g) {
+    const real *slope = derivatives, *bend = derivatives + n;
+    for (int64_t k = 0; k < n; k++) {
+        g[k] = g[k] * slope[k] + g[n + k] * bend[k];
+        g[n + k] *= slope[k];
     }
 }
 
