@@ -136,8 +136,10 @@ class Chosen:
         return MAX_EDGES[self.name]
 
 
-def check_engine_name(name: str) -> None:
-    """Raise `BackendError` for an engine that does not exist."""
+def check_engine(name: str, threads: int | None = None) -> None:
+    """Raise `BackendError` for an engine that does not exist, or a number of threads that makes no sense."""
+    if threads is not None and (isinstance(threads, bool) or not threads >= 1):
+        raise BackendError(f"threads must be a positive whole number or None, got {threads!r}")
     known = get_args(EngineName)
     if name not in known:
         raise BackendError(
@@ -160,7 +162,7 @@ def choose_engine(model: NequIP, wanted: str = "auto", threads: int | None = Non
     BackendError
         If the engine is unknown, or ``"fused"`` does not work here.
     """
-    check_engine_name(wanted)
+    check_engine(wanted, threads)
     if wanted == "reference":
         return Chosen(ReferenceEngine(model), "reference", "asked for")
     try:

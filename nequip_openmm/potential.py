@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from nequip_openmm.data.batch import Batch, collate, species_to_types
 from nequip_openmm.data.frame import Frame, as_frame
 from nequip_openmm.data.verlet import PairList, VerletLists
-from nequip_openmm.engines import Chosen, EngineName, check_engine_name, choose_engine
+from nequip_openmm.engines import Chosen, EngineName, check_engine, choose_engine
 from nequip_openmm.errors import BackendError, DataError, StructureError
 from nequip_openmm.evaluator import Evaluator, refuse_non_finite, refuse_overlap, totals
 from nequip_openmm.model.derivatives import Prediction
@@ -89,7 +89,7 @@ def load(
     >>> potential = load("model.safetensors")  # doctest: +SKIP
     >>> potential.evaluate(ase.build.molecule("CH3OH")).energy  # doctest: +SKIP
     """
-    check_engine_name(engine)
+    check_engine(engine, threads)
     place = "cpu" if device is None and engine == "fused" else device
     model, info = read_model(path, _device(place), _dtype(dtype))
     return Potential(model, info, engine, threads)
@@ -123,7 +123,7 @@ class Potential:
         engine: EngineName = "auto",
         threads: int | None = None,
     ) -> None:
-        check_engine_name(engine)
+        check_engine(engine, threads)
         self.model = model.eval()
         self.info = info or ModelInfo.of(model)
         self.threads = threads

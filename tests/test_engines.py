@@ -195,6 +195,12 @@ def test_unknown_engines(name: Any, tmp_path: Path) -> None:
         nequip_openmm.load(tmp_path / "none.safetensors", engine="fusde")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("threads", [0, -2, True])
+def test_numbers_of_threads_that_make_no_sense(threads: int) -> None:
+    with pytest.raises(BackendError, match="threads must be a positive whole number"):
+        Potential(cases.build(), threads=threads)
+
+
 def test_where_the_fused_engine_fails_auto_takes_the_reference_and_says_why(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
