@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -67,6 +68,15 @@ def test_folders_without_runs_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no input\.xml"):
         run(tmp_path, "--output", tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+def test_as_a_user_types_it(tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("nequip-openmm"), "pimd-report", tmp_path / "none"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "is no folder" in done.stderr
 
 
 def test_without_i_pi_it_says_what_to_install(
