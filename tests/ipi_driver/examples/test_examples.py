@@ -61,9 +61,9 @@ def start_plainly(folder: Path, structure: str) -> None:
     with (folder / "i-pi.log").open("w") as log:
         server = subprocess.Popen([BIN / "i-pi", "input.xml"], cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log)  # fmt: skip
         try:
-            done = subprocess.run(driver, cwd=folder, env=ENVIRONMENT, timeout=120, capture_output=True, text=True, check=False)  # fmt: skip
+            done = subprocess.run(driver, cwd=folder, env=ENVIRONMENT, timeout=300, capture_output=True, text=True, check=False)  # fmt: skip
             assert done.returncode == 0, done.stderr
-            assert server.wait(timeout=60) == 0
+            assert server.wait(timeout=120) == 0
         finally:
             server.kill()
             server.wait()
@@ -119,7 +119,7 @@ def test_plain_i_pi_runs_every_example(copied: Path) -> None:
 def test_one_command_runs_an_example(copied: Path) -> None:
     command = [BIN / "nequip-openmm", "pimd", "pimd/run.yaml", f"steps={STEPS}", "max_force=1e4",
                "--model", "model.safetensors", "--output", "my-pimd"]  # fmt: skip
-    done = subprocess.run(command, cwd=copied, env=ENVIRONMENT, timeout=180, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(command, cwd=copied, env=ENVIRONMENT, timeout=300, capture_output=True, text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert_finished(copied / "my-pimd")
 
@@ -150,7 +150,7 @@ def test_job_script_shares_the_beads_among_drivers(copied: Path, tmp_path: Path)
     srun.chmod(0o755)
     environment = {**ENVIRONMENT, "PATH": f"{tmp_path}:{ENVIRONMENT['PATH']}", "HOST": "127.0.0.1", "SLURM_NTASKS": "2"}  # fmt: skip
     folder = copied / "cluster"
-    done = subprocess.run(["bash", "job.sh"], cwd=folder, env=environment, timeout=180, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(["bash", "job.sh"], cwd=folder, env=environment, timeout=300, capture_output=True, text=True, check=False)  # fmt: skip
     assert "I-PI reports success" in done.stdout, done.stderr
     assert_finished(folder)
     for k in range(2):
