@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import ipi.utils.softexit
 from ipi.engine.simulation import Simulation
 from ipi.utils.softexit import softexit
 
@@ -23,12 +24,16 @@ from nequip_openmm.runs import atomic_write
 
 __all__ = ["main"]
 
+LATENCY_S = 0.2
+"""How long i-PI's watch for signals sleeps; it also has to wake up once before i-PI can end."""
+
 
 class _Server:
     def __init__(self, descriptor: int) -> None:
         self.simulation: Simulation | None = None
         self.link = Link(descriptor, self._obey)
         threading.excepthook = self._thread_died
+        ipi.utils.softexit.SOFTEXITLATENCY = LATENCY_S
 
     def run(self, path: str) -> None:
         """Run a simulation; does not return."""

@@ -283,5 +283,5 @@ class Session:
     def _skip_what_was_told(self) -> None:
         """Read what earlier sessions have written, without telling it again."""
         for tail in self._properties:
-            tail.rows()
+            tail.skip()
         self._frames.update()

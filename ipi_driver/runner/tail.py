@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = ["FrameTail", "PropertyTail"]
@@ -12,22 +13,23 @@ _STEP = re.compile(rb"Step:\s*(\d+)")
 
 
 class _LineTail:
-    """Yields the complete lines that were added to a file since it was last looked at."""
+    """Yields the complete lines that were added to a file since it was last looked at, one at a time: files may be large."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.offset = 0  # bytes of all complete lines
 
-    def lines(self) -> list[bytes]:
+    def lines(self) -> Iterator[bytes]:
         try:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
-                data = file.read()
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        return
+                    self.offset += len(line)
+                    yield line
         except FileNotFoundError:
-            return []
-        whole = data[: data.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        return whole.splitlines(keepends=True)
+            return
 
 
 class PropertyTail:
@@ -39,6 +41,12 @@ class PropertyTail:
     def __init__(self, path: Path) -> None:
         self._tail = _LineTail(path)
         self._columns: list[str] = []
+
+    def skip(self) -> None:
+        """Pass over the rows that are there, which an earlier session has told."""
+        for line in self._tail.lines():
+            if line.startswith(b"#"):
+                self._columns += _columns(line)
 
     def rows(self) -> list[dict[str, float]]:
         """Return the rows that were completed since the last call."""
@@ -72,15 +80,19 @@ class FrameTail:
 
     def update(self) -> bool:
         """Look at the file; return whether there is a new frame."""
-        self._pending += self._tail.lines()
-        whole = len(self._pending) // self._size
-        for _ in range(whole):
-            frame, self._pending = self._pending[: self._size], self._pending[self._size :]
-            self.frames += 1
-            self.bytes += sum(map(len, frame))
-            if found := _STEP.search(frame[1]):
-                self.step = int(found.group(1))
-        return whole > 0
+        before = self.frames
+        for line in self._tail.lines():
+            self._pending.append(line)
+            if len(self._pending) == self._size:
+                self._note(self._pending)
+                self._pending = []
+        return self.frames > before
+
+    def _note(self, frame: list[bytes]) -> None:
+        self.frames += 1
+        self.bytes += sum(map(len, frame))
+        if found := _STEP.search(frame[1]):
+            self.step = int(found.group(1))
 
 
 def _columns(line: bytes) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from ipi_driver.runner import plan
 from nequip_openmm.cli.app import main
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.file import save_model
@@ -103,6 +104,26 @@ def test_too_few_beads_are_warned_of(here: Path, capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().err
     assert "with 2 beads the fastest vibration" in shown
     assert "of its energy at 1 K" in shown
+
+
+@pytest.mark.parametrize(
+    ("installed", "message"),
+    [(None, "i-PI is not installed; pip install"), ("3.2.0", "pip install 'ipi>=3.3.1'")],
+)
+def test_i_pi_has_to_be_there(
+    installed: str | None,
+    message: str,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if installed is None:
+        monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: None)
+    else:
+        monkeypatch.setattr(plan, "version", lambda name: installed)
+    assert _call(*_options("--output", "run")) == 2
+    assert message in capsys.readouterr().err
+    assert not (here / "run").exists()
 
 
 @pytest.mark.parametrize(

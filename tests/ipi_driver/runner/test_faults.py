@@ -175,6 +175,7 @@ def test_commands(make_spec: Make, start_run: Start, tmp_path: Path) -> None:
         make_spec(steps=LONG, checkpoint_interval=LONG), "--events", str(tmp_path / "e")
     )
     children = run.children()
+    wait_for(lambda: steps_of(run.folder)[-1] > 10, "some steps")
     run.order(cmd="pause")
     run.order(cmd="set", temperature=320)
     run.order(cmd="dance")

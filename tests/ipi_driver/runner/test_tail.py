@@ -36,6 +36,10 @@ def test_rows_come_once_and_only_when_they_are_complete(tmp_path: Path) -> None:
         {"step": 1.0, "kinetic_cv(H)": 0.25, "cell_h[0]": 7.0, "cell_h[1]": 9.0},
     ]
     assert tail.rows() == []
+    later = PropertyTail(path)
+    later.skip()
+    path.write_text(text + "   2.0e+00   3.5e-01   7.0e+00 9.0e+00 \n")
+    assert [row["step"] for row in later.rows()] == [2.0]
 
 
 def test_frames_are_counted_when_they_are_whole(tmp_path: Path) -> None:
