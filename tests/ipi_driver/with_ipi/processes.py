@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds after which anything that was waited for has failed; never waited out when all is well."""
 
 ENVIRONMENT = {

@@ -77,6 +77,18 @@ def test_one_of_two_drivers_is_killed(new_run: Runs, undisturbed: dict[str, str]
     assert run.evaluated("other.txt")
 
 
+def test_driver_that_hangs_is_given_up(new_run: Runs, undisturbed: dict[str, str]) -> None:
+    """i-PI drops it after the time-out of its input; it ends by itself once it is awake again."""
+    impatient = Connection(batch_size=BEADS, extra="<timeout>2</timeout>")
+    run = new_run().write(BRIEF, impatient)
+    server, hanging = run.serve(), run.paused_client()
+    server.says("died or got unresponsive")
+    assert run.finish_with(server, run.client()) == undisturbed
+    run.let_go()
+    assert hanging.wait() == 0
+    assert "stopped" not in hanging.text()
+
+
 def test_wrong_atom_count(new_run: Runs, undisturbed: dict[str, str]) -> None:
     run = new_run().write(BRIEF, BATCHED)
     server, wrong = run.serve(), run.client("harmonic", "--atoms", "9", name="wrong")
@@ -87,7 +99,7 @@ def test_wrong_atom_count(new_run: Runs, undisturbed: dict[str, str]) -> None:
     assert run.finish_with(server, run.client()) == undisturbed
 
 
-@pytest.mark.parametrize("connection", [BATCHED, Connection("inet")], ids=str)
+@pytest.mark.parametrize("connection", [BATCHED, Connection("inet")], ids=["unix, batched", "inet"])
 def test_energy_that_is_not_a_number(
     connection: Connection, new_run: Runs, undisturbed: dict[str, str]
 ) -> None:
