@@ -35,15 +35,20 @@ def evaluate(system: openmm.System) -> tuple[float, np.ndarray]:
     return energy_and_forces(simulation)
 
 
-@pytest.fixture(scope="module", params=["fused", "reference"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+FUSED = [
+    pytest.param((way.values[0], "fused"), marks=way.marks, id=f"{way.values[0]}-fused")
+    for way in BACKENDS
+]
+SELF_CONTAINED = pytest.param(
+    ("TorchForce", "reference"), marks=BACKENDS[0].marks, id="TorchForce-reference"
+)
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
-def system(request: pytest.FixtureRequest, engine: str) -> openmm.System:
-    potential = NequIPPotential(Potential(random_model(), engine=engine))  # type: ignore[arg-type]
-    return potential.createSystem(triclinic().topology, forceGroup=2, backend=request.param)
+@pytest.fixture(scope="module", params=[*FUSED, SELF_CONTAINED])
+def system(request: pytest.FixtureRequest) -> openmm.System:
+    backend, engine = request.param
+    potential = NequIPPotential(Potential(random_model(), engine=engine))
+    return potential.createSystem(triclinic().topology, forceGroup=2, backend=backend)
 
 
 def test_xml(system: openmm.System) -> None:
