@@ -21,7 +21,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from nequip_openmm.kernels.library import address, library, run_parts
-from nequip_openmm.kernels.products import triples
+from nequip_openmm.kernels.products import Triple, triples
 from nequip_openmm.model.irreps import LayerPlan
 
 __all__ = ["Convolution", "ConvolutionForm", "Neighbours", "block_starts", "convolve"]
@@ -130,7 +130,7 @@ class ConvolutionForm:
 def _tables(plan: LayerPlan) -> tuple[np.ndarray, np.ndarray, int]:
     """Return what C reads about triples and paths, see ``convolution.c``, and the size of its workspace."""
     known = {triple: number for number, triple in enumerate(triples(plan.l_max))}
-    orders = [(plan.irreps_in[p.block_in].ir.l, p.l_filter, p.ir_out.l) for p in plan.paths]
+    orders = [Triple(plan.irreps_in[p.block_in].ir.l, p.l_filter, p.ir_out.l) for p in plan.paths]
     used = sorted(set(orders))
     first_of_matrix = _starts((2 * l1 + 1) * (2 * l3 + 1) for l1, _, l3 in used)
     matrix = dict(zip(used, first_of_matrix))
@@ -252,7 +252,7 @@ class Convolve(Function):
         return Convolution(form, pairs, y, w).forward(x)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         return (*ConvolveBackward.apply(*ctx.saved_tensors, g, ctx.form, ctx.pairs), None, None)
 
 
@@ -278,9 +278,7 @@ class ConvolveBackward(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(  # type: ignore[override]
-        ctx: Any, dx: Tensor, dy: Tensor, dw: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, dx: Tensor, dy: Tensor, dw: Tensor) -> tuple[Tensor | None, ...]:
         (x, g), convolution = ctx.saved_tensors, ctx.convolution
         gx, gy, gw = convolution.zeros_for_parts(x), torch.zeros_like(dy), torch.zeros_like(dw)
         direction = dx.contiguous(), dy.contiguous(), dw.contiguous()

@@ -114,6 +114,7 @@ class GateStep:
         self.c = form.c(n_nodes)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Return scalars activated, tensors gated."""
         self.z = z
         self.a, self.slope, self.bend = z.new_empty(3, self.n_nodes * self.form.size)
         out = z.new_empty(self.n_nodes * self.form.size_out)
@@ -121,17 +122,20 @@ class GateStep:
         return out
 
     def backward(self, g: Tensor) -> Tensor:
+        """Return the derivative with respect to z."""
         self.g, self.ga, gz = g, torch.empty_like(self.a), torch.empty_like(self.z)
         self._call("backward", self.z, self.a, self.slope, g, self.ga, gz)
         return gz
 
     def tangent(self, dz: Tensor) -> Tensor:
+        """Return the derivative along ż."""
         self.dz, self.da = dz, torch.empty_like(self.a)
         out = dz.new_empty(self.n_nodes * self.form.size_out)
         self._call("tangent", self.z, self.a, self.slope, dz, self.da, out)
         return out
 
     def curvature(self, dg: Tensor) -> Tensor:
+        """Return the derivative of `backward` along (ż, ġ)."""
         dga, dgz = torch.empty_like(self.a), torch.empty_like(self.z)
         values = (self.z, self.a, self.slope, self.bend, self.dz, self.da, self.g, self.ga)
         self._call("curvature", *values, dg, dga, dgz)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from nequip_openmm.model.embedding import EdgeEmbedding
-from nequip_openmm.model.harmonics import SphericalHarmonics
+from nequip_openmm.model.harmonics import NextHarmonic, SphericalHarmonics
 
 __all__ = ["harmonics_and_jacobian", "radial_basis"]
 
@@ -30,9 +31,7 @@ def radial_basis(
     type_i, type_j
         (rows,) types of centre and neighbour.
     """
-    cutoff = embedding.cutoff
-    if embedding.has_pair_cutoffs:
-        cutoff = embedding.pair_cutoffs[type_i, type_j]
+    cutoff = embedding.pair_cutoffs[type_i, type_j]
     u = r / cutoff
     f, df = _envelope(u, embedding.p)
     amplitude = embedding.prefactor / math.pi * f / u
@@ -42,7 +41,7 @@ def radial_basis(
     sine, cosine = torch.sin(phase), torch.cos(phase)
     basis = amplitude.unsqueeze(1) * sine
     along_u = slope.unsqueeze(1) * sine + amplitude.unsqueeze(1) * (b * cosine)
-    return basis, along_u / (cutoff.unsqueeze(1) if isinstance(cutoff, Tensor) else cutoff)
+    return basis, along_u / cutoff.unsqueeze(1)
 
 
 def _envelope(u: Tensor, p: float) -> tuple[Tensor, Tensor]:
@@ -70,7 +69,7 @@ def harmonics_and_jacobian(
         y, d = y_1, d_1  # Y_l and ∂Y_l/∂n (E, 3, 2l + 1)
         values.append(y)
         slopes.append(d - y.unsqueeze(1) * n.unsqueeze(2))
-        for k, step in enumerate(harmonics.steps):
+        for k, step in enumerate(cast("list[NextHarmonic]", list(harmonics.steps))):
             table = step.c.view(y.shape[1], 3, -1)
             by_y = torch.matmul(y, math.sqrt(3.0) * table.permute(1, 0, 2))  # (3, E, 2l + 3)
             d = (d.unsqueeze(3) * y_1.view(-1, 1, 1, 3)).flatten(2) @ step.c + by_y.transpose(0, 1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nequip_openmm.kernels.convolution import ConvolutionForm, Neighbours
 from nequip_openmm.kernels.gate import GateForm, GateStep
@@ -31,13 +33,14 @@ class LayerForm:
     def __init__(self, layer: InteractionLayer, plan: LayerPlan) -> None:
         linear_in, linear_out = layer.linear_in.blocks, layer.linear_out.blocks
         typed = layer.self_connection.blocks
-        self.blocks: list[nn.Module] = [*linear_in, *linear_out, *typed]
+        self.blocks: list[Any] = [*linear_in, *linear_out, *typed]
         self.counts = [len(linear_in), len(linear_out), len(typed)]
         self.linear_in = mixes(plan.irreps_in, plan.irreps_in)
         self.linear_out = mixes(plan.after_product, plan.before_gate)
         joined = sorted(mixes(plan.irreps_in, plan.before_gate), key=lambda mix: mix.first_in)
         self.self_connection = joined[: len(typed)]  # the first layer has none
         self.convolution = ConvolutionForm(plan)
+        self.radial = layer.convolution.radial
         self.gate = GateForm.of_layer(plan)
 
 
@@ -87,11 +90,13 @@ class LayerRun:
         self.gate = GateStep(form.gate, library(sizes.l_max, y.dtype), n)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the features that leave the layer."""
         z = self.linear_out.forward(self.convolution.forward(self.linear_in.forward(x)))
         self.self_connection.forward(x, z)
         return self.gate.forward(z)
 
     def backward(self, g: Tensor, gy: Tensor, gr: Tensor) -> Tensor:
+        """Return g for the layer before; add what concerns harmonics and distances."""
         gz = self.gate.backward(g)
         sent = self.convolution.backward(self.linear_out.backward(gz), gy, gr)
         gx = self.linear_in.backward(sent)
@@ -99,12 +104,14 @@ class LayerRun:
         return gx
 
     def tangent(self, dx: Tensor, direction: Direction) -> Tensor:
+        """Return the change of the features that leave."""
         sent = self.linear_in.tangent(dx)
         dz = self.linear_out.tangent(self.convolution.tangent(sent, direction))
         self.self_connection.tangent(dx, dz)
         return self.gate.tangent(dz)
 
     def curvature(self, dg: Tensor) -> Tensor:
+        """Return ġ for the layer before."""
         dgz = self.gate.curvature(dg)
         dgx = self.linear_in.curvature(self.convolution.curvature(self.linear_out.curvature(dgz)))
         self.self_connection.curvature(dgz, dgx)
@@ -125,7 +132,7 @@ class ReadoutForm:
     """The readout's parameters and activations."""
 
     def __init__(self, readout: ScalarMLP) -> None:
-        self.blocks = list(readout.layers)
+        self.blocks: list[Any] = list(readout.layers)
         hidden = [layer.weight.shape[1] for layer in self.blocks[:-1]]
         self.gates = [GateForm.silu(n) for n in hidden] if readout.is_nonlinear else []
 
@@ -143,21 +150,25 @@ class ReadoutRun:
             self.steps += [*gates[k : k + 1], linear]
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return energies."""
         for step in self.steps:
             x = step.forward(x)
         return x
 
     def backward(self, g: Tensor) -> Tensor:
+        """Return g for the last layer."""
         for step in reversed(self.steps):
             g = step.backward(g)
         return g
 
     def tangent(self, dx: Tensor) -> Tensor:
+        """Return the change of energies."""
         for step in self.steps:
             dx = step.tangent(dx)
         return dx
 
     def curvature(self, dg: Tensor) -> Tensor:
+        """Return ġ for the last layer."""
         for step in reversed(self.steps):
             dg = step.curvature(dg)
         return dg
@@ -172,7 +183,7 @@ def _dense(weight: Tensor, n_nodes: int) -> LinearStep:
     return LinearStep([Mix(0, n_in, 0, n_out, 1)], [weight], n_nodes, n_in, n_out)
 
 
-def split(items: list[Tensor], counts: list[int]) -> list[list[Tensor]]:
+def split(items: Sequence[Tensor], counts: list[int]) -> list[list[Tensor]]:
     """Return the first, the next, ... items, as many as counted."""
     taken = iter(items)
     return [[next(taken) for _ in range(count)] for count in counts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import resources
@@ -48,7 +48,7 @@ def address(tensor: Tensor | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
-def run_parts(function: ctypes._CFuncPtr, calls: Sequence[Sequence[object]]) -> None:
+def run_parts(function: Callable[..., object], calls: Sequence[Sequence[object]]) -> None:
     """Call a C function with several lists of arguments at once, one thread for each; the first is the caller's."""
     others = [_team(len(calls) - 1).submit(function, *arguments) for arguments in calls[1:]]
     function(*calls[0])

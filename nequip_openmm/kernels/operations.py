@@ -74,18 +74,22 @@ class LinearStep:
         self.gradients: list[Tensor] = []
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return x W."""
         self.x = x
         return self._apply(x)
 
     def backward(self, g: Tensor) -> Tensor:
+        """Return g Wᵀ."""
         self.g = g
         return self._apply_transposed(g)
 
     def tangent(self, dx: Tensor) -> Tensor:
+        """Return ẋ W."""
         self.dx = dx
         return self._apply(dx)
 
     def curvature(self, dg: Tensor) -> Tensor:
+        """Return ġ Wᵀ; leave ẋᵀ g + xᵀ ġ."""
         n = self.n_nodes
         for mix in self.products:
             gradient = mix.inner(self.x, n).t() @ mix.outer(dg, n)
@@ -190,6 +194,7 @@ class ConvolutionStep:
         self.gradients = torch.empty(0)  # of weights and slopes
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return T(x, y, w)."""
         self.x = x
         return self.convolution.forward(x)
 
@@ -204,6 +209,7 @@ class ConvolutionStep:
         return gx.sum(0)
 
     def tangent(self, dx: Tensor, direction: Direction) -> Tensor:
+        """Return the derivative of T along (ẋ, ẏ, ẇ), ẇ = dw/dr ṙ."""
         self.dgx = self.convolution.zeros_for_parts(self.x)
         self.gradients = self.slope.new_zeros(2, *self.slope.shape)
         dw = self.slope * direction.dr
@@ -213,5 +219,6 @@ class ConvolutionStep:
         )
 
     def curvature(self, dg: Tensor) -> Tensor:
+        """Return what concerns x; leave what concerns w and dw/dr."""
         self.convolution.backward(self.x, dg, self.dgx, None, self.gradients[0])
         return self.dgx.sum(0)

@@ -27,7 +27,7 @@ class ValueAndSlope(Function):
     """Forward-mode derivatives along with values, and backpropagation through both."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         library: ctypes.CDLL,
@@ -49,7 +49,7 @@ class ValueAndSlope(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         g = g.flatten(0, 1)
         gradients: list[Tensor] = []
         for k in reversed(range(len(ctx.weights))):

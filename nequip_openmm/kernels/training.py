@@ -5,7 +5,7 @@ all weights, with nothing for autograd to record between pairs and energies.
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -20,8 +20,10 @@ from nequip_openmm.kernels.library import address, library
 from nequip_openmm.kernels.operations import Direction
 from nequip_openmm.kernels.radial import value_and_slope
 from nequip_openmm.model.derivatives import Prediction
+from nequip_openmm.model.interaction import InteractionLayer
 from nequip_openmm.model.irreps import plan_layers
 from nequip_openmm.model.nequip import NequIP
+from nequip_openmm.model.zbl import ZBL
 
 __all__ = ["FusedNequIP"]
 
@@ -48,7 +50,8 @@ class FusedNequIP:
         self.model = model
         self.threads = threads
         self.layers = [
-            LayerForm(layer, plan) for layer, plan in zip(model.layers, plan_layers(model.config))
+            LayerForm(cast("InteractionLayer", layer), plan)
+            for layer, plan in zip(model.layers, plan_layers(model.config))
         ]
         self.readout = ReadoutForm(model.readout)
         blocks = [block for layer in self.layers for block in layer.blocks] + self.readout.blocks
@@ -97,10 +100,7 @@ class FusedNequIP:
             model.edge_embedding, r[first_pair], type_i[first_pair], type_j[first_pair]
         )
         stacked = torch.stack([basis, slope]).to(dtype)
-        radial = [
-            value_and_slope(layer.convolution.radial, stacked, self.library)
-            for layer in model.layers
-        ]
+        radial = [value_and_slope(layer.radial, stacked, self.library) for layer in self.layers]
         scale = model.scale_shift.scales[types]
         epsilon, gy, gr = Passes.apply(
             self,
@@ -118,7 +118,7 @@ class FusedNequIP:
         g = g.index_add(0, first_pair, direction * gr.double())
         if model.zbl is None:
             return energies, g
-        pair_energies, slopes = self._zbl(vectors, type_i, type_j)
+        pair_energies, slopes = self._repulsion(model.zbl, vectors, type_i, type_j)
         return energies.index_add(0, batch.edge_index[0], pair_energies), g + slopes
 
     def _pairs(self, vectors: Tensor, batch: Batch) -> tuple[Neighbours, Tensor]:
@@ -136,11 +136,13 @@ class FusedNequIP:
         return pairs, first_pair[:count].long()
 
     @torch.enable_grad()
-    def _zbl(self, vectors: Tensor, type_i: Tensor, type_j: Tensor) -> tuple[Tensor, Tensor]:
+    def _repulsion(
+        self, zbl: ZBL, vectors: Tensor, type_i: Tensor, type_j: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the energies of pairs and their derivatives, which have no parameters."""
         vectors = vectors.detach().requires_grad_()
         r, f, *_ = self.model.edge_embedding(vectors, type_i, type_j)
-        energies = self.model.zbl(r, f, type_i, type_j)
+        energies = zbl(r, f, type_i, type_j)
         (slopes,) = torch.autograd.grad(energies.sum(), vectors)
         return energies.detach(), slopes
 
@@ -174,7 +176,7 @@ class Passes(Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         fused: FusedNequIP,
         pairs: Neighbours,
@@ -192,7 +194,7 @@ class Passes(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *g: Tensor) -> tuple[Tensor | None, ...]:
         g_epsilon, dy, dr = g
         d_epsilon = ctx.run.tangent(Direction(dy, dr))
         of_embedding, of_radial, of_weights = ctx.run.curvature(g_epsilon)
