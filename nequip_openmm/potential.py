@@ -126,8 +126,8 @@ class Potential:
         check_engine(engine, threads)
         self.model = model.eval()
         self.info = info or ModelInfo.of(model)
-        self.threads = threads
-        self.requested_engine: EngineName = engine
+        self._threads = threads
+        self._requested: EngineName = engine
         self._chosen: Chosen | None = None
         self._weights: tuple[torch.Tensor, ...] = ()  # that the engine was made for
         self._state: tuple[Any, ...] = ()
@@ -154,6 +154,16 @@ class Potential:
     def dtype(self) -> torch.dtype:
         """Precision of the network; positions and energies are float64 always."""
         return self.model.dtype
+
+    @property
+    def requested_engine(self) -> EngineName:
+        """``"auto"``, ``"fused"`` or ``"reference"``: what was asked for."""
+        return self._requested
+
+    @property
+    def threads(self) -> int | None:
+        """Number of threads that was asked for; None is as many as PyTorch uses."""
+        return self._threads
 
     @property
     def engine(self) -> str:
@@ -259,7 +269,7 @@ class Potential:
             if self._chosen is None or _state_of(self._weights) != self._state:
                 weights = (*self.model.parameters(), *self.model.buffers())
                 state = _state_of(weights)
-                self._chosen = choose_engine(self.model, self.requested_engine, self.threads)
+                self._chosen = choose_engine(self.model, self._requested, self._threads)
                 self._weights, self._state = weights, state
             return self._chosen
 
