@@ -26,8 +26,6 @@ from nequip_openmm.model.irreps import LayerPlan
 
 __all__ = ["Convolution", "ConvolutionForm", "Neighbours", "block_starts", "convolve"]
 
-PAIRS_PER_THREAD = 64  # with fewer, threads wait for each other longer than they work
-
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
@@ -51,12 +49,19 @@ class Neighbours:
     bounds: Tensor
 
     @classmethod
-    def create(cls, edge_index: Tensor, n_nodes: int, threads: int = 1) -> Neighbours:
-        """Return the pairs of a neighbour list (2, E) whose centres ascend, each with a row of its own."""
+    def create(cls, edge_index: Tensor, n_nodes: int, n_parts: int = 1) -> Neighbours:
+        """Return the pairs of a neighbour list (2, E), each with a row of its own, and parts with about as many pairs each.
+
+        Raises
+        ------
+        ValueError
+            If the centres do not ascend.
+        """
         n_edges = edge_index.shape[1]
+        if bool((edge_index[0].diff() < 0).any()):
+            raise ValueError("edge_index must be sorted by centre: edge_index[0] must ascend")
         first = torch.zeros(n_nodes + 1, dtype=torch.int32)
         torch.cumsum(torch.bincount(edge_index[0], minlength=n_nodes), 0, out=first[1:])
-        n_parts = max(1, min(threads, n_edges // PAIRS_PER_THREAD))
         shares = torch.arange(1, n_parts) * n_edges // n_parts
         inner = torch.searchsorted(first, shares.to(torch.int32))
         bounds = torch.cat([torch.tensor([0]), inner, torch.tensor([n_nodes])])

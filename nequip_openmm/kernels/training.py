@@ -27,6 +27,10 @@ from nequip_openmm.model.zbl import ZBL
 
 __all__ = ["FusedNequIP"]
 
+WEIGHTS_PER_THREAD = (
+    50_000  # of the largest convolution; with fewer, threads wait longer than they work
+)
+
 
 class FusedNequIP:
     """A model, evaluated and differentiated by fused kernels on the CPU.
@@ -58,6 +62,7 @@ class FusedNequIP:
         self.weights = [block.weight for block in blocks]
         self.scales = [block.scale for block in blocks]
         self.counts = [len(layer.blocks) for layer in self.layers] + [len(self.readout.blocks)]
+        self.n_weights = max(layer.convolution.n_weights for layer in self.layers)
         self.library = library(model.config.l_max, model.dtype)
 
     def energy_and_derivatives(
@@ -123,8 +128,9 @@ class FusedNequIP:
 
     def _pairs(self, vectors: Tensor, batch: Batch) -> tuple[Neighbours, Tensor]:
         """Return the neighbours with rows of weights, and the pair (rows,) whose distance each belongs to."""
-        threads = self.threads or torch.get_num_threads()
-        pairs = Neighbours.create(batch.edge_index, len(batch.types), threads)
+        worth = len(vectors) * self.n_weights // WEIGHTS_PER_THREAD
+        n_parts = max(1, min(self.threads or torch.get_num_threads(), worth))
+        pairs = Neighbours.create(batch.edge_index, len(batch.types), n_parts)
         if self.model.edge_embedding.has_pair_cutoffs:  # opposite pairs differ
             return pairs, torch.arange(len(vectors))
         first_pair = torch.empty_like(pairs.row)

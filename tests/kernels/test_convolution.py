@@ -109,6 +109,26 @@ def test_same_input_gives_the_same_bits() -> None:
     assert torch.equal(first, second)
 
 
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 7])
+def test_threads_share_the_centres(n_parts: int) -> None:
+    plan, edge_index = plan_of(ARCHITECTURES["l2-parity"]), edges(40)
+    inputs, form = arguments(plan, 40, torch.float64), ConvolutionForm(plan)
+    results = []
+    for parts in (1, n_parts, n_parts):
+        out = convolve(*inputs, form, Neighbours.create(edge_index, N_NODES, parts))
+        gradients = torch.autograd.grad(out.square().sum(), inputs, create_graph=True)
+        second = torch.autograd.grad(sum(g.square().sum() for g in gradients), inputs)
+        results.append([out, *gradients, *second])
+    for alone, first, again in zip(*results):
+        torch.testing.assert_close(first, alone, rtol=1e-12, atol=1e-12)
+        assert torch.equal(first, again)
+
+
+def test_pairs_must_be_sorted_by_centre() -> None:
+    with pytest.raises(ValueError, match="sorted by centre"):
+        Neighbours.create(edges(9).flip(1), N_NODES)
+
+
 def _check_derivatives(settings: dict[str, object]) -> None:
     plan = plan_of(settings)
     form, pairs = ConvolutionForm(plan), Neighbours.create(edges(4), N_NODES)

@@ -93,7 +93,8 @@ def test_gradients_of_parameters_are_those_of_the_reference(
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_threads_change_nothing_but_rounding(threads: int) -> None:
+def test_threads_change_nothing_but_rounding(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nequip_openmm.kernels.training.WEIGHTS_PER_THREAD", 10)
     model = cases.build(**cases.MODELS["l2-parity"]).train()
     labels = batch(*["ethanol", "triclinic", "one-atom"] * 4)
     results = []
