@@ -84,12 +84,13 @@ class NetworkSource:
 
     @property
     def messages_size(self) -> int:
-        """Numbers per atom of the messages that exist at a time."""
-        return max(
+        """Numbers per atom of the messages that exist at a time, or of the slopes of a block that was sent."""
+        messages = [
             sum(_message_size(layer, k) for k in numbers)
             for layer in self.layers
             for _, _, numbers in layer.groups
-        )
+        ]
+        return max(messages + [block.size for layer in self.layers[1:] for block in layer.inputs])
 
     @property
     def tile_size(self) -> int:

@@ -75,6 +75,16 @@ def test_threads_change_nothing_but_rounding_and_repeat_themselves(model, engine
         np.testing.assert_allclose(a, c, rtol=0, atol=1e-12)
 
 
+def test_features_wider_than_messages_have_room_in_whole_tiles():
+    model = build(
+        l_max=1, parity=False, num_layers=2, num_features=(17, 9), type_embed_num_features=4
+    )
+    batch = big_batch()
+    assert len(batch.types) > 60  # with few atoms even too small a memory suffices
+    wanted = energy_and_derivatives(model, batch, virial=True)
+    assert_same(evaluate(Engine(model, threads=1), batch), wanted, 1e-10, 1e-9)
+
+
 def test_pairs_beyond_the_cutoff_change_no_bit(engine):
     structure = frame("triclinic")
     near, far = batch_of(structure), batch_of(structure, cutoff=4.3)
