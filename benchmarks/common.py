@@ -19,6 +19,7 @@ import ase.io
 import numpy as np
 import torch
 
+from benchmarks.report import Table
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.nequip import NequIP
 from nequip_openmm.potential import Potential
@@ -27,13 +28,17 @@ from tests.peers.nequip_peer import official_model, twin
 DATA = Path(__file__).parent / "data"
 TURNS = 7
 SEED = 7
+BUSY = 0.05  # of the cores: above, times are not to be trusted
 COMMON: dict[str, Any] = {"species": ("H", "C", "O"), "cutoff": 5.0, "avg_num_neighbors": 50.0}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "P": {"l_max": 2, "parity": True, "num_layers": 4, "num_features": 32},
     "Q": {"l_max": 1, "parity": False, "num_layers": 3, "num_features": 32},
     "R": {"l_max": 2, "parity": False, "num_layers": 3, "num_features": (64, 32, 16)},
     "S": {
-        "l_max": 1, "parity": False, "num_layers": 2, "num_features": (128, 64),
+        "l_max": 1,
+        "parity": False,
+        "num_layers": 2,
+        "num_features": (128, 64),
         "type_embed_num_features": 32,
     },
 }
@@ -209,15 +214,35 @@ def _timed(call: Callable[[], Any], count: int) -> float:
 # --- machine and command line
 
 
-def machine(threads: int) -> str:
-    """Return one line about where this runs."""
-    packages = ", ".join(
-        f"{p} {metadata.version(p)}" for p in ("torch", "nequip", "e3nn", "openmm", "ziglang")
-    )
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, {threads} threads; Python {platform.python_version()}, {packages}; "
-        f"load before the run {os.getloadavg()[0]:.1f}; {time.strftime('%Y-%m-%d')}"
-    )
+def announce(options: argparse.Namespace, benchmark: str) -> None:
+    """Print machine and versions, and what else the machine does, and put them into the page."""
+    names = ("torch", "nequip", "e3nn", "openmm", "ziglang")
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+    others = load_of_others()
+    table = Table("machine", ("processor", "cores", "software"), 1, options.markdown)
+    table.add(_processor(), os.cpu_count(), f"Python {platform.python_version()}, {packages}")
+    runs = Table("runs", ("run", "threads", "other work", "date"), 1, options.markdown)
+    models = "" if options.models == list(ARCHITECTURES) else f" {' '.join(options.models)}"
+    for section in options.only:
+        busy = f"{100 * others:.0f} % of the cores" + (": provisional" if others > BUSY else "")
+        run = f"{benchmark}: {section}{models}"
+        runs.add(run, options.threads, busy, time.strftime("%Y-%m-%d"))
+
+
+def load_of_others(seconds: float = 2.0) -> float:
+    """Return the share of all cores that others use; threads that wait for each other suffer most from that."""
+
+    def ticks() -> np.ndarray:
+        try:
+            line = Path("/proc/stat").read_text().splitlines()[0]
+        except OSError:
+            return np.zeros(8)
+        return np.array(line.split()[1:9], dtype=float)
+
+    before = ticks()
+    time.sleep(seconds)
+    spent = ticks() - before
+    return float(1.0 - spent[3:5].sum() / spent.sum()) if spent.sum() else float("nan")
 
 
 def _processor() -> str:

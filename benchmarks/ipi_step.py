@@ -16,8 +16,10 @@ import argparse
 import re
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +88,12 @@ MODELS: dict[str, dict[str, Any]] = {
 def overheads(steps: int, turns: int) -> dict[str, tuple[float, float]]:
     """Return, for every way, the least time per step and the time within the evaluator, in ms."""
     ways: dict[str, Callable[[], tuple[float, float]]] = {
-        "in process (ffdirect)": lambda: _harmonic(steps, DIRECT),
-        **{name: lambda way=way: _harmonic(steps, way) for name, way in OURS.items()},
-        **{
-            name: lambda way=way: _harmonic(steps, way, is_stock=True)
-            for name, way in STOCK.items()
-        },
+        "in process (ffdirect)": partial(_harmonic, steps, DIRECT)
     }
+    for name, way in OURS.items():
+        ways[name] = partial(_harmonic, steps, way)
+    for name, way in STOCK.items():
+        ways[name] = partial(_harmonic, steps, way, is_stock=True)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(turns):  # in turns, so that a busy machine disturbs all alike
         for name, measure in ways.items():
@@ -101,7 +102,7 @@ def overheads(steps: int, turns: int) -> dict[str, tuple[float, float]]:
 
 
 def _harmonic(steps: int, way: str | Connection, *, is_stock: bool = False) -> tuple[float, float]:
-    with _folder() as run:
+    with _new_run() as run:
         run.write(replace(SIMULATION, steps=steps), way, hydrogens(ATOMS))
         run.edit("verbosity='low'", "verbosity='medium'")
         server = run.serve()
@@ -156,7 +157,7 @@ def _model_run(
     steps: int, start_driver: Callable[[Run, Process], Process], batch_size: int = 1
 ) -> tuple[float, float]:
     """Return the median time per step in ms, the first three left out, and the first potential energy."""
-    with _folder() as run:
+    with _new_run() as run:
         connection = Connection(batch_size=batch_size)
         run.write(replace(SIMULATION, steps=steps, stride=1), connection, peroxide())
         run.edit("verbosity='low'", "verbosity='high'")  # i-PI prints the time of every step
@@ -191,17 +192,15 @@ def _step_times(server: Process) -> list[float]:
     return [float(found) for found in re.findall(r"t/step: (\S+)", server.text())]
 
 
-class _folder:
-    """A run in a folder that vanishes, with all its processes."""
-
-    def __enter__(self) -> Run:
-        self._processes = Processes()
-        self._place = tempfile.TemporaryDirectory(prefix="ipi-")
-        return Run(self._processes, Path(self._place.name))
-
-    def __exit__(self, *_: object) -> None:
-        self._processes.end()
-        self._place.cleanup()
+@contextmanager
+def _new_run() -> Iterator[Run]:
+    """Return a run in a folder that vanishes, with all its processes."""
+    processes = Processes()
+    with tempfile.TemporaryDirectory(prefix="ipi-") as folder:
+        try:
+            yield Run(processes, Path(folder))
+        finally:
+            processes.end()
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Energy drift of a trained potential in the NVE ensemble.
 
-    python benchmarks/nve_drift.py model.safetensors structure.xyz [--picoseconds 20] [--timestep 0.5]
+    python benchmarks/nve_drift.py model.safetensors structure.xyz [--picoseconds 20] [--timestep 0.5] [--engine fused]
 
 Equilibrates at a temperature with a thermostat, then runs at constant energy and fits a line to the total energy. Prints the
 drift in meV/atom/ps with its standard error, and how far the energy strays from the line. The figure of merit of the
@@ -36,9 +36,11 @@ def main() -> None:
         "dtype": arguments.dtype,
         "platform": arguments.platform,
         "backend": arguments.backend,
+        "engine": arguments.engine,
         "thermo_interval": THERMO_INTERVAL,
         "trajectory_interval": THERMO_INTERVAL,
         "checkpoint_interval": 10_000,
+        "seed": arguments.seed,
     }
     warm = SimulationSpec(
         structure=arguments.structure,
@@ -74,7 +76,7 @@ def _print(folder: Path, n_atoms: int, arguments: argparse.Namespace, speed: flo
     ]
     error = np.std(quarters, ddof=1) / 4**1.5  # that of a line over four times the length
     print(f"{n_atoms} atoms, {drift.duration_ps:.1f} ps of {arguments.timestep:g} fs, {arguments.dtype}, "
-          f"mean temperature {thermo['temperature_K'].mean():.0f} K, {speed or 0:.3g} ns/day")  # fmt: skip
+          f"engine {arguments.engine}, mean temperature {thermo['temperature_K'].mean():.0f} K, {speed or 0:.3g} ns/day")  # fmt: skip
     print(f"drift                 {drift.mev_per_atom_per_ps:+.5f} ± {error:.5f} meV/atom/ps")
     print(f"distance from line    {drift.rms_mev_per_atom:.5f} meV/atom (root mean square)")
 
@@ -96,6 +98,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "float64"))
     parser.add_argument("--platform", default="auto")
     parser.add_argument("--backend", default="auto")
+    parser.add_argument("--engine", default="auto", choices=("auto", "fused", "reference"))
+    parser.add_argument("--seed", type=int, default=1, help="of the velocities")
     parser.add_argument("--output", type=Path, help="folder to keep both runs in")
     return parser.parse_args()
 

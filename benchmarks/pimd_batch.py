@@ -21,9 +21,9 @@ import torch
 from benchmarks.common import (
     ARCHITECTURES,
     Timing,
+    announce,
     cell_of,
     in_turns,
-    machine,
     parser,
     potential,
     structure,
@@ -103,7 +103,7 @@ def main() -> None:
     options = made.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
-    print(machine(options.threads))
+    announce(options, "pimd_batch")
     names = [f"nequip {mode}, {kind} ms" for mode in MODES for kind in ("singles", "batch")]
     table = Table(
         "pimd_batch: speed",

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from benchmarks.common import (
     ARCHITECTURES,
+    announce,
     config,
     in_turns,
-    machine,
     milliseconds,
     network,
     official,
@@ -75,7 +75,6 @@ def ours(
 
     def loss() -> Tensor:
         found = evaluate(batch, forces=True, virial=False, create_graph=True)
-        assert found.forces is not None
         return mean_squared_errors(found.energy, found.forces, batch)
 
     return trained, loss
@@ -107,7 +106,7 @@ def _compiled(model: str) -> torch.nn.Module:
     return made
 
 
-def mean_squared_errors(energy: Tensor, forces: Tensor, batch: Batch) -> Tensor:
+def mean_squared_errors(energy: Tensor, forces: Tensor | None, batch: Batch) -> Tensor:
     """Return the loss (), of energies for an atom and of forces."""
     n_atoms = len(batch.positions) / batch.n_graphs
     return ((energy - batch.energy) / n_atoms).square().mean() + (
@@ -218,7 +217,7 @@ def main() -> None:
     options = made.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
-    print(machine(options.threads))
+    announce(options, "train")
     targets = speed(options) if "speed" in options.only else []
     if "memory" in options.only:
         memory(options)
