@@ -30,6 +30,7 @@ RESUMABLE = (
     "devices",
     "num_nodes",
     "strategy",
+    "engine",
     "threads",
 )
 """Settings of ``training`` that may differ when a run is resumed; any other would make it another run."""
