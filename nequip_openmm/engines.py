@@ -7,12 +7,15 @@ times faster; it is the default wherever it works.
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast, get_args
+from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nequip_openmm.data.batch import Batch
 from nequip_openmm.data.verlet import PairList
@@ -27,6 +30,7 @@ __all__ = [
     "Chosen",
     "Engine",
     "EngineName",
+    "EngineOf",
     "ReferenceEngine",
     "Results",
     "choose_engine",
@@ -172,6 +176,56 @@ def choose_engine(model: NequIP, wanted: str = "auto", threads: int | None = Non
             raise
         logger.info("the fast engine cannot be used, the reference is: %s", error)
         return Chosen(ReferenceEngine(model), "reference", str(error))
+
+
+class EngineOf:
+    """The engine of a model: made when it is first wanted, and again when weights have changed.
+
+    Copies and pickles hold what was asked for, not the engine.
+
+    Parameters
+    ----------
+    model, requested, threads
+        See `choose_engine`.
+
+    Raises
+    ------
+    BackendError
+        As `choose_engine` does; at once where ``"fused"`` was asked for.
+    """
+
+    def __init__(self, model: NequIP, requested: EngineName, threads: int | None) -> None:
+        check_engine(requested, threads)
+        self.model = model
+        self.requested: EngineName = requested
+        self.threads = threads
+        self._chosen: Chosen | None = None
+        self._weights: tuple[Tensor, ...] = ()  # that the engine was made for
+        self._state: tuple[Any, ...] = ()
+        self._lock = threading.Lock()
+        if requested == "fused":
+            self.chosen()  # says now what stands in its way
+
+    def chosen(self) -> Chosen:
+        """Return the engine for the weights as they are."""
+        with self._lock:
+            if self._chosen is None or _state_of(self._weights) != self._state:
+                weights = (*self.model.parameters(), *self.model.buffers())
+                state = _state_of(weights)
+                self._chosen = choose_engine(self.model, self.requested, self.threads)
+                self._weights, self._state = weights, state
+            return self._chosen
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"model": self.model, "requested": self.requested, "threads": self.threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _chosen=None, _weights=(), _state=(), _lock=threading.Lock())
+
+
+def _state_of(tensors: Sequence[Tensor]) -> tuple[Any, ...]:
+    """Return what is different when a number in them has changed."""
+    return tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors)
 
 
 def _fused(model: NequIP, threads: int | None) -> Engine:

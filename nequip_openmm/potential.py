@@ -6,11 +6,10 @@ eV/Å³, tension positive; lattice vectors are rows.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, cast, overload
+from typing import TypeAlias, cast, overload
 
 import ase
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from nequip_openmm.data.batch import Batch, collate, species_to_types
 from nequip_openmm.data.frame import Frame, as_frame
 from nequip_openmm.data.verlet import PairList, VerletLists
-from nequip_openmm.engines import Chosen, EngineName, check_engine, choose_engine
+from nequip_openmm.engines import EngineName, EngineOf, check_engine
 from nequip_openmm.errors import BackendError, DataError, StructureError
 from nequip_openmm.evaluator import Evaluator, refuse_non_finite, refuse_overlap, totals
 from nequip_openmm.model.derivatives import Prediction
@@ -123,17 +122,9 @@ class Potential:
         engine: EngineName = "auto",
         threads: int | None = None,
     ) -> None:
-        check_engine(engine, threads)
         self.model = model.eval()
         self.info = info or ModelInfo.of(model)
-        self._threads = threads
-        self._requested: EngineName = engine
-        self._chosen: Chosen | None = None
-        self._weights: tuple[torch.Tensor, ...] = ()  # that the engine was made for
-        self._state: tuple[Any, ...] = ()
-        self._lock = threading.Lock()
-        if engine == "fused":
-            self._choose()  # says now what stands in its way
+        self._engine = EngineOf(model, engine, threads)
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -158,27 +149,27 @@ class Potential:
     @property
     def requested_engine(self) -> EngineName:
         """``"auto"``, ``"fused"`` or ``"reference"``: what was asked for."""
-        return self._requested
+        return self._engine.requested
 
     @property
     def threads(self) -> int | None:
         """Number of threads that was asked for; None is as many as PyTorch uses."""
-        return self._threads
+        return self._engine.threads
 
     @property
     def engine(self) -> str:
         """``"fused"`` or ``"reference"``: what computes it."""
-        return self._choose().name
+        return self._engine.chosen().name
 
     @property
     def engine_reason(self) -> str:
         """Why this engine, such as what stands in the way of the fused one."""
-        return self._choose().reason
+        return self._engine.chosen().reason
 
     @property
     def max_edges(self) -> int:
         """Pairs of atoms that should be evaluated at once, at most, which bounds memory."""
-        return self._choose().max_edges
+        return self._engine.chosen().max_edges
 
     def evaluator(
         self, numbers: ArrayLike, pbc: ArrayLike = False, *, skin: float = 0.5
@@ -209,7 +200,7 @@ class Potential:
             raise StructureError("the structure has no atoms")
         types = species_to_types(z, self.species)
         symbols = [chemical_symbols[number] for number in z]
-        return Evaluator(self._choose(), types, symbols, VerletLists(pbc, self.cutoff, skin))
+        return Evaluator(self._engine.chosen(), types, symbols, VerletLists(pbc, self.cutoff, skin))
 
     @overload
     def evaluate(self, structures: Structure, *, stress: bool = True) -> Evaluation: ...
@@ -259,26 +250,9 @@ class Potential:
         """Return what the potential says about a batch that is known to be sound, as tensors on the CPU."""
         positions, cells = batch.positions.cpu().numpy(), batch.cell.cpu().numpy()
         types, graph = batch.types.cpu().numpy(), batch.graph.cpu().numpy()
-        found = self._choose().engine.evaluate(positions, types, cells, graph, _pairs(batch))
+        found = self._engine.chosen().engine.evaluate(positions, types, cells, graph, _pairs(batch))
         energy = totals(found.energies, graph, batch.n_graphs)
         return Prediction(*map(torch.from_numpy, (energy, *found)))
-
-    def _choose(self) -> Chosen:
-        """Return the engine, made when it is first wanted and again when weights have changed."""
-        with self._lock:
-            if self._chosen is None or _state_of(self._weights) != self._state:
-                weights = (*self.model.parameters(), *self.model.buffers())
-                state = _state_of(weights)
-                self._chosen = choose_engine(self.model, self._requested, self._threads)
-                self._weights, self._state = weights, state
-            return self._chosen
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what copies and other processes make anew."""
-        return {**self.__dict__, "_chosen": None, "_weights": (), "_state": (), "_lock": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
 
     def _evaluate_all(
         self, structures: Sequence[Structure], stress: bool, named: bool
@@ -338,11 +312,6 @@ def _dtype(name: torch.dtype | str | None) -> torch.dtype | None:
     if name is not None and found not in (torch.float32, torch.float64):
         raise BackendError(f"precision must be 'float32' or 'float64', got {name!r}")
     return found
-
-
-def _state_of(tensors: Sequence[torch.Tensor]) -> tuple[Any, ...]:
-    """Return what is different when a number in them has changed."""
-    return tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors)
 
 
 def _pairs(batch: Batch) -> PairList:
