@@ -242,7 +242,8 @@ def _steps(spec: SimulationSpec, schedule: Schedule, phase: Phase) -> str:
         if span.phase is not phase or span.end == span.begin:
             continue
         if span.is_ramp:
-            lines += _settings(spec, phase, now, span.values._replace(temperature=now.temperature))
+            before, after = (values._replace(temperature=0.0) for values in (now, span.values))
+            lines += _settings(spec, phase, before, after)
             lines += _ramp(spec, span)
         else:
             lines += _settings(spec, phase, now, span.values)

@@ -116,12 +116,14 @@ class SimulationSpec(Settings):
     @classmethod
     def _steps_are_those_of_the_stages(cls, values: Any) -> Any:
         """Fill in the number of steps, where every stage has one that can be summed."""
-        if not isinstance(values, dict) or not values.get("stages") or values.get("steps"):
+        if not isinstance(values, dict) or not values.get("stages"):
+            return values
+        if values.get("steps") is not None:
             return values
         stages = values["stages"]
         counts = [_steps_of(stage) for stage in stages] if isinstance(stages, (list, tuple)) else []
-        whole = all(isinstance(count, int) for count in counts)
-        return values | {"steps": sum(counts) if whole else 1}
+        is_whole = bool(counts) and all(isinstance(count, int) and count > 0 for count in counts)
+        return values | {"steps": sum(counts) if is_whole else 1}  # or the stages are refused
 
     @model_validator(mode="after")
     def _is_sound(self) -> SimulationSpec:

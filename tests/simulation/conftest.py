@@ -64,8 +64,12 @@ def box_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_spec(model_file: Path, methanol_file: Path) -> Callable[..., SimulationSpec]:
+def make_spec(
+    model_file: Path, methanol_file: Path, request: pytest.FixtureRequest
+) -> Callable[..., SimulationSpec]:
     """Return a specification of a short run of methanol; keywords change it."""
+    # springs take the place of the model, which then need not get fast
+    engine = {"engine": "reference"} if "springs" in request.fixturenames else {}
 
     def make(**changes: Any) -> SimulationSpec:
         values: dict[str, Any] = {
@@ -76,6 +80,7 @@ def make_spec(model_file: Path, methanol_file: Path) -> Callable[..., Simulation
             "trajectory_interval": 10,
             "checkpoint_interval": 20,
             "platform": "Reference",
+            **engine,
         }
         return SimulationSpec.model_validate(values | changes)
 
@@ -100,3 +105,22 @@ def springs(monkeypatch: pytest.MonkeyPatch) -> None:
         return result
 
     monkeypatch.setattr(system, "make_system", make_system)
+
+
+@pytest.fixture(scope="session")
+def single_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same kind of model in single precision."""
+    torch.manual_seed(3)
+    config = ModelConfig(
+        species=("H", "C", "O"),
+        cutoff=4.0,
+        l_max=1,
+        num_layers=2,
+        num_features=4,
+        radial_mlp_width=8,
+        avg_num_neighbors=5.0,
+        per_type_energy_scales=0.1,
+    )
+    path = tmp_path_factory.mktemp("model") / "single.safetensors"
+    save_model(path, NequIP(config, torch.float32), {})
+    return path
