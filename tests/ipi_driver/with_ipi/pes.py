@@ -79,14 +79,15 @@ class Recorded:
         nan_at: int = 0,
     ) -> None:
         self.n_atoms = inner.n_atoms
-        self._inner, self._path = inner, path
+        self._inner, self._go = inner, path.with_name("go")
+        self._record = path.open("a", buffering=1)  # lines are there as soon as they are written
         self._pause_at, self._nan_at = pause_at, nan_at
         self._calls = 0
 
     def evaluate(self, positions: np.ndarray, cells: np.ndarray) -> Results:
         self._calls += 1
         self._write("begin", len(positions))
-        while self._calls == self._pause_at and not self._path.with_name("go").exists():
+        while self._calls == self._pause_at and not self._go.exists():
             time.sleep(0.01)
         found = self._inner.evaluate(positions, cells)
         if self._calls == self._nan_at:
@@ -95,5 +96,4 @@ class Recorded:
         return found
 
     def _write(self, what: str, n_structures: int) -> None:
-        with self._path.open("a") as stream:
-            stream.write(f"{what} {n_structures} {time.perf_counter()}\n")
+        self._record.write(f"{what} {n_structures} {time.perf_counter()}\n")
