@@ -19,8 +19,8 @@ from nequip_openmm.forces.structures import (
     add_bonds,
     box_vectors_nm,
     reduced_cell,
+    reoriented,
     topology_of,
-    turned,
 )
 from nequip_openmm.units import NM_TO_ANGSTROM
 
@@ -102,7 +102,7 @@ def _read_pdb(path: Path, index: int, reader: Any) -> Structure:
         cell,
         cell is not None,
     )
-    turned, rotation = turned(frame)
+    turned, rotation = reoriented(frame)
     vectors = box_vectors_nm(turned.cell) * unit.nanometer if cell is not None else None
     topology.setPeriodicBoxVectors(vectors)
     return Structure(topology, turned, rotation)
