@@ -6,7 +6,6 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nequip_openmm.kernels.convolution import ConvolutionForm, Neighbours
@@ -32,13 +31,13 @@ class LayerForm:
 
     def __init__(self, layer: InteractionLayer, plan: LayerPlan) -> None:
         linear_in, linear_out = layer.linear_in.blocks, layer.linear_out.blocks
-        typed = layer.self_connection.blocks
-        self.blocks: list[Any] = [*linear_in, *linear_out, *typed]
-        self.counts = [len(linear_in), len(linear_out), len(typed)]
+        self.blocks: list[Any] = [*linear_in, *linear_out]
+        self.typed_blocks: list[Any] = list(layer.self_connection.blocks)
+        self.counts = [len(linear_in), len(linear_out)]
         self.linear_in = mixes(plan.irreps_in, plan.irreps_in)
         self.linear_out = mixes(plan.after_product, plan.before_gate)
         joined = sorted(mixes(plan.irreps_in, plan.before_gate), key=lambda mix: mix.first_in)
-        self.self_connection = joined[: len(typed)]  # the first layer has none
+        self.self_connection = joined[: len(self.typed_blocks)]  # the first layer has none
         self.convolution = ConvolutionForm(plan)
         self.radial = layer.convolution.radial
         self.gate = GateForm.of_layer(plan)
@@ -53,8 +52,8 @@ class LayerRun:
         The layer.
     weights
         Scaled weights of ``form.blocks``.
-    embedding
-        (types, width) vector of every type.
+    typed
+        Weights (types, n_in, n_out) of the self-connection, with the elements' vectors folded in.
     is_type
         (N, types) one where an atom is of a type, else zero.
     pairs, y
@@ -67,26 +66,18 @@ class LayerRun:
         self,
         form: LayerForm,
         weights: list[Tensor],
-        embedding: Tensor,
+        typed: list[Tensor],
         is_type: Tensor,
         pairs: Neighbours,
         y: Tensor,
         radial: Tensor,
     ) -> None:
         n, sizes = len(is_type), form.convolution
-        into, out, typed = split(weights, form.counts)
-        # (width, n_in, n_out) each: what an element's vector is contracted with
-        self.embedding, self.typed = (
-            embedding,
-            [weight.transpose(0, 1).contiguous() for weight in typed],
-        )
+        into, out = split(weights, form.counts)
         self.linear_in = LinearStep(form.linear_in, into, n, sizes.size_in, sizes.size_in)
         self.convolution = ConvolutionStep(sizes, pairs, y, radial)
         self.linear_out = LinearStep(form.linear_out, out, n, sizes.size_out, form.gate.size_in)
-        folded = [
-            (embedding @ weight.flatten(1)).view(-1, *weight.shape[1:]) for weight in self.typed
-        ]
-        self.self_connection = SelfConnectionStep(form.self_connection, folded, is_type)
+        self.self_connection = SelfConnectionStep(form.self_connection, typed, is_type)
         self.gate = GateStep(form.gate, library(sizes.l_max, y.dtype), n)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -117,15 +108,9 @@ class LayerRun:
         self.self_connection.curvature(dgz, dgx)
         return dgx
 
-    def gradients(self) -> tuple[list[Tensor], Tensor]:
-        """Return those of the scaled weights, and of the embedding through the self-connection."""
-        of_typed, of_embedding = [], torch.zeros_like(self.embedding)
-        for weight, g in zip(self.typed, self.self_connection.gradients):
-            of_weight = (self.embedding.t() @ g.flatten(1)).view_as(weight)
-            of_typed.append(of_weight.transpose(0, 1).contiguous())
-            of_embedding.addmm_(g.flatten(1), weight.flatten(1).t())
-        found = [*self.linear_in.gradients, *self.linear_out.gradients, *of_typed]
-        return found, of_embedding
+    def gradients(self) -> list[Tensor]:
+        """Return those of the scaled weights."""
+        return [*self.linear_in.gradients, *self.linear_out.gradients]
 
 
 class ReadoutForm:

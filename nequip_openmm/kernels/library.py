@@ -21,7 +21,7 @@ BITS = {torch.float32: 32, torch.float64: 64}
 
 @cache
 def library(l_max: int, dtype: torch.dtype) -> ctypes.CDLL:
-    """Return convolution and gate for spherical harmonics up to ``l_max`` and numbers of a type.
+    """Return convolution, gate and self-connection for spherical harmonics up to ``l_max`` and numbers of a type.
 
     Raises
     ------
@@ -33,6 +33,7 @@ def library(l_max: int, dtype: torch.dtype) -> ctypes.CDLL:
     parts = [
         f"#define REAL {bits}\n#define HARMONICS {(l_max + 1) ** 2}\n#define MATRICES {matrices}",
         (folder / "vector.h").read_text(),
+        (folder / "species.c").read_text(),
         (folder / "products.h").read_text(),
         products_source(l_max),
         (folder / "convolution.c").read_text(),

@@ -19,6 +19,7 @@ from nequip_openmm.kernels.layers import LayerForm, LayerRun, ReadoutForm, Reado
 from nequip_openmm.kernels.library import address, library
 from nequip_openmm.kernels.operations import Direction
 from nequip_openmm.kernels.radial import value_and_slope
+from nequip_openmm.kernels.species import fold_embedding
 from nequip_openmm.model.derivatives import Prediction
 from nequip_openmm.model.interaction import InteractionLayer
 from nequip_openmm.model.irreps import plan_layers
@@ -62,6 +63,10 @@ class FusedNequIP:
         self.weights = [block.weight for block in blocks]
         self.scales = [block.scale for block in blocks]
         self.counts = [len(layer.blocks) for layer in self.layers] + [len(self.readout.blocks)]
+        typed_blocks = [block for layer in self.layers for block in layer.typed_blocks]
+        self.typed_weights = [block.weight for block in typed_blocks]
+        self.typed_scales = [block.scale for block in typed_blocks]
+        self.typed_counts = [len(layer.typed_blocks) for layer in self.layers]
         self.n_weights = max(layer.convolution.n_weights for layer in self.layers)
         self.library = library(model.config.l_max, model.dtype)
 
@@ -106,6 +111,8 @@ class FusedNequIP:
         )
         stacked = torch.stack([basis, slope]).to(dtype)
         radial = [value_and_slope(layer.radial, stacked, self.library) for layer in self.layers]
+        embedding = model.type_embedding.weight
+        typed = fold_embedding(embedding, self.typed_weights, self.typed_scales, self.library)
         scale = model.scale_shift.scales[types]
         epsilon, gy, gr = Passes.apply(
             self,
@@ -113,8 +120,9 @@ class FusedNequIP:
             types,
             y.to(dtype),
             scale.to(dtype),
-            model.type_embedding.weight,
+            embedding,
             *radial,
+            *typed,
             *self.weights,
         )
         energies = model.scale_shift(epsilon, types)
@@ -192,8 +200,8 @@ class Passes(Function):
         embedding: Tensor,
         *tensors: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        radial, weights = split(list(tensors), [len(fused.layers), len(fused.weights)])
-        run = NetworkRun(fused, pairs, types, y, embedding, radial, weights)
+        counts = [len(fused.layers), len(fused.typed_weights), len(fused.weights)]
+        run = NetworkRun(fused, pairs, types, y, embedding, *split(tensors, counts))
         epsilon = run.forward()
         ctx.run, ctx.scale = run, scale
         return epsilon, *run.backward(scale)
@@ -203,8 +211,8 @@ class Passes(Function):
     def backward(ctx: Any, *g: Tensor) -> tuple[Tensor | None, ...]:
         g_epsilon, dy, dr = g
         d_epsilon = ctx.run.tangent(Direction(dy, dr))
-        of_embedding, of_radial, of_weights = ctx.run.curvature(g_epsilon)
-        return (None, None, None, None, d_epsilon, of_embedding, *of_radial, *of_weights)
+        of_embedding = ctx.run.curvature(g_epsilon)
+        return (None, None, None, None, d_epsilon, of_embedding, *ctx.run.gradients())
 
 
 class NetworkRun:
@@ -218,14 +226,17 @@ class NetworkRun:
         y: Tensor,
         embedding: Tensor,
         radial: list[Tensor],
+        typed: list[Tensor],
         weights: list[Tensor],
     ) -> None:
         self.y, self.embedding, self.types, self.scales = y, embedding, types, fused.scales
         self.is_type = torch.nn.functional.one_hot(types, len(embedding)).to(y.dtype)
         *of_layers, of_readout = split(torch._foreach_mul(weights, fused.scales), fused.counts)
         self.layers = [
-            LayerRun(form, of_layer, embedding, self.is_type, pairs, y, of_convolution)
-            for form, of_layer, of_convolution in zip(fused.layers, of_layers, radial)
+            LayerRun(form, of_layer, of_types, self.is_type, pairs, y, of_convolution)
+            for form, of_layer, of_types, of_convolution in zip(
+                fused.layers, of_layers, split(typed, fused.typed_counts), radial
+            )
         ]
         self.n_rows = radial[0].shape[1]
         self.readout = ReadoutRun(fused.readout, of_readout, len(types), fused.library)
@@ -249,17 +260,17 @@ class NetworkRun:
             dx = layer.tangent(dx, direction)
         return self.readout.tangent(dx)
 
-    def curvature(self, g_epsilon: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Return the gradients of the embedding, of radial weights with their slopes, and of all other weights."""
+    def curvature(self, g_epsilon: Tensor) -> Tensor:
+        """Return the gradient of the first features' embedding."""
         dg = self.readout.curvature(g_epsilon)
         for layer in reversed(self.layers):
             dg = layer.curvature(dg)
-        of_embedding = self.is_type.t() @ dg.view(len(self.types), -1)
-        of_radial, of_weights = [], []
-        for layer in self.layers:
-            found, through_self_connection = layer.gradients()
-            of_weights += found
-            of_embedding += through_self_connection
-            of_radial.append(layer.convolution.gradients)
+        return self.is_type.t() @ dg.view(len(self.types), -1)
+
+    def gradients(self) -> list[Tensor]:
+        """Return those of radial weights with their slopes, of self-connections, and of all other weights."""
+        of_radial = [layer.convolution.gradients for layer in self.layers]
+        of_typed = [g for layer in self.layers for g in layer.self_connection.gradients]
+        of_weights = [g for layer in self.layers for g in layer.gradients()]
         of_weights += self.readout.gradients()
-        return of_embedding, of_radial, list(torch._foreach_mul(of_weights, self.scales))
+        return [*of_radial, *of_typed, *torch._foreach_mul(of_weights, self.scales)]

@@ -115,13 +115,7 @@ void convolution_double_backward(const form *f, const graph *g, int64_t begin, i
 
 /* gr[row] += the sum of gw slope over all weights of a row. */
 void along_slopes(int64_t rows, int64_t n_weights, const real *restrict gw, const real *restrict slope, real *gr) {
-    for (int64_t k = 0; k < rows; k++, gw += n_weights, slope += n_weights) {
-        vec sum = {0};
-        int64_t u = 0;
-        for (; u + LANES <= n_weights; u += LANES) sum += load(gw + u) * load(slope + u);
-        for (; u < n_weights; u++) sum[0] += gw[u] * slope[u];
-        for (int lane = 0; lane < LANES; lane++) gr[k] += sum[lane];
-    }
+    for (int64_t k = 0; k < rows; k++) gr[k] += dot(n_weights, gw + k * n_weights, slope + k * n_weights);
 }
 
 /* Give a pair and its reverse one row if their centres lie in the same part and their vectors are exactly opposite. Rows are
