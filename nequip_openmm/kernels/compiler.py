@@ -133,13 +133,13 @@ def _library_path(name: str, source: str, compiler: tuple[str, ...]) -> Path:
 def _flags(compiler: tuple[str, ...]) -> tuple[str, ...]:
     if platform.machine().lower() in ("x86_64", "amd64"):
         # without the second, clang halves the vectors that the code asks for
-        flags = (*FLAGS, "-march=native", "-mprefer-vector-width=512")
+        flags = [*FLAGS, "-march=native", "-mprefer-vector-width=512"]
     else:
-        flags = (*FLAGS, "-mcpu=native")
+        flags = [*FLAGS, "-mcpu=native"]
     if "ziglang" in compiler and sys.platform == "linux":
         # the few functions of libc that are called are in the process already; zig would build its own libc, for seconds
-        flags = (*flags, "-nostdlib")
-    return flags
+        flags.append("-nostdlib")
+    return tuple(flags)
 
 
 def _compiler_version(compiler: tuple[str, ...]) -> tuple[str, ...]:

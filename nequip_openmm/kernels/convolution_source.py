@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import indent
 
 from nequip_openmm.kernels.couplings import couplings
+from nequip_openmm.kernels.tables import DEGREE
 
 __all__ = ["backward_kernel", "backward_name", "forward_kernel", "forward_name", "polynomial"]
 
@@ -27,19 +28,19 @@ def backward_name(l1: int, l2: int, outputs: Sequence[int], with_features: bool)
     return f"backward_{l1}{l2}_{''.join(map(str, outputs))}" + ("" if with_features else "_pairs")
 
 
-def polynomial(degree: int, slope: bool) -> str:
+def polynomial(slope: bool) -> str:
     """Return statements that evaluate ``w`` (and ``dw`` = dw/dt) from coefficients at ``p``, ``channels`` apart."""
-    lines = [f"vec w = load(p + {degree} * channels);"]
+    lines = [f"vec w = load(p + {DEGREE} * channels);"]
     if slope:
         lines.append("vec dw = w;")
-    for k in range(degree - 1, -1, -1):
+    for k in range(DEGREE - 1, -1, -1):
         lines.append(f"w = w * t + load(p + {k} * channels);")
         if slope and k > 0:
             lines.append("dw = dw * t + w;")
     return "\n".join(lines)
 
 
-def forward_kernel(l1: int, l2: int, l3: int, degree: int) -> str:
+def forward_kernel(l1: int, l2: int, l3: int) -> str:
     """Return the function that sums one path's messages over the neighbours of the centres ``begin`` to ``end``.
 
     Its arguments: `Pairs`, the range of centres, the number of channels (a multiple of the vector width), the row of x of every
@@ -79,12 +80,12 @@ INLINE void {name}_chunk(const int nv, const Pairs *pairs, int n, int channels, 
             const int64_t s = start + b + e;
             const real *restrict entry = (const real *)m + e;
             const real *restrict xs = x + (int64_t)sender[s] * ({n1} * channels);
-            const real *row = table + (int64_t)pairs->interval[s] * ({degree + 1} * channels);
+            const real *row = table + (int64_t)pairs->interval[s] * ({DEGREE + 1} * channels);
             const real t = pairs->t[s];
 #pragma unroll
             for (int v = 0; v < nv; v++) {{
                 const real *restrict p = row + v * LANES;
-{indent(polynomial(degree, slope=False), " " * 16)}
+{indent(polynomial(slope=False), " " * 16)}
 {indent(inputs, " " * 16)}
 {indent(outputs, " " * 16)}
             }}
@@ -106,9 +107,7 @@ static __attribute__((noinline)) void {name}(const Pairs *pairs, int begin, int 
 """
 
 
-def backward_kernel(
-    l1: int, l2: int, outputs: Sequence[int], degree: int, with_features: bool
-) -> str:
+def backward_kernel(l1: int, l2: int, outputs: Sequence[int], with_features: bool) -> str:
     """Return the function that differentiates all paths from one block of features through one order of harmonics.
 
     Its arguments: `Pairs`, whose ``gy`` collects dE/dY and dE/dt; the range of centres; the number of channels; the row of x
@@ -118,7 +117,7 @@ def backward_kernel(
     n1, n2 = 2 * l1 + 1, 2 * l2 + 1
     paths = range(len(outputs))
     centre = "\n".join(_centre_matrix(l1, l2, l3, j) for j, l3 in enumerate(outputs))
-    products = "\n".join(_path_products(l1, l2, l3, j, degree) for j, l3 in enumerate(outputs))
+    products = "\n".join(_path_products(l1, l2, l3, j) for j, l3 in enumerate(outputs))
     load_x = "\n".join(
         f"const vec x{m} = load(xs + {m} * channels + v * LANES);" for m in range(n1)
     )
@@ -157,7 +156,7 @@ INLINE void {name}_chunk(const int nv, const Pairs *pairs, int n, int channels, 
             const int64_t s = start + b + e;
             const real *restrict xs = x + (int64_t)sender[s] * ({n1} * channels);
             {gx_row}
-            const int64_t interval = (int64_t)pairs->interval[s] * ({degree + 1} * channels);
+            const int64_t interval = (int64_t)pairs->interval[s] * ({DEGREE + 1} * channels);
             const real t = pairs->t[s];
             {y_scalars}
             {begin_t} vec slope = splat(0);
@@ -242,7 +241,7 @@ def _centre_matrix(l1: int, l2: int, l3: int, path: int) -> str:
     return "\n".join([*lines, "}"])
 
 
-def _path_products(l1: int, l2: int, l3: int, path: int, degree: int) -> str:
+def _path_products(l1: int, l2: int, l3: int, path: int) -> str:
     """Return the statements that use one path's weights and its G for one pair and one vector of channels."""
     by_input: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for k, (m1, m2) in enumerate(_centre_entries(l1, l2, l3)):
@@ -250,7 +249,7 @@ def _path_products(l1: int, l2: int, l3: int, path: int, degree: int) -> str:
     lines = [
         "{",
         f"const real *restrict p = table{path} + interval + v * LANES;",
-        polynomial(degree, slope=True),
+        polynomial(slope=True),
         "vec q = splat(0);",
     ]
     for m1, pairs in by_input.items():

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nequip_openmm.data.verlet import PairList
 from nequip_openmm.kernels.compiler import load_library
-from nequip_openmm.kernels.network_source import NetworkSource
+from nequip_openmm.kernels.memory_map import MemoryMap
+from nequip_openmm.kernels.network_source import network_source
 from nequip_openmm.kernels.tables import radial_tables
 from nequip_openmm.kernels.weights import pack_weights
 from nequip_openmm.kernels.workspace import Call, Workspace, aligned
@@ -25,8 +26,6 @@ __all__ = ["Engine", "Results"]
 
 FloatArray = NDArray[np.float64]
 
-DEGREES = {32: 5, 64: 5}
-"""Degrees of the tables' polynomials, by bits."""
 ATOMS_PER_THREAD = 16  # with fewer, threads wait for each other longer than they work
 INPUTS_AND_RESULTS = (
     *("positions", "cells", "types", "graph", "first", "second", "shifts"),
@@ -74,13 +73,12 @@ class Engine:
         self.config = model.config
         bits = 64 if model.dtype == torch.float64 else 32
         self.dtype = np.dtype(f"f{bits // 8}")
-        self.source = NetworkSource(
-            model.config, bits, register_bytes() // self.dtype.itemsize, DEGREES[bits]
-        )
-        self.library = load_library("kernels of the model", self.source.text())
+        lanes = register_bytes() // self.dtype.itemsize
+        self.memory = MemoryMap(model.config, lanes)
+        self.library = load_library("kernels of the model", network_source(self.memory, bits))
         self._threads = threads
         self._lock = threading.Lock()
-        self._workspace = Workspace(self.source, self.dtype, self._fold(model, bits))
+        self._workspace = Workspace(self.memory, self.dtype, self._fold(model, bits))
 
     @property
     def threads(self) -> int:
@@ -153,7 +151,7 @@ class Engine:
     def _fold(self, model: NequIP, bits: int) -> dict[str, NDArray[Any]]:
         """Return all that depends on the weights and on nothing else."""
         config = model.config
-        tables = [t.coefficients for t in radial_tables(model, DEGREES[bits], bits)]
+        tables = [t.coefficients for t in radial_tables(model, bits)]
         embedding = model.edge_embedding
         cutoffs = (
             _doubles(embedding.pair_cutoffs)
@@ -162,7 +160,7 @@ class Engine:
         )
         return {
             "weights": aligned(
-                pack_weights(model, self.source.layers, self.source.shapes), self.dtype
+                pack_weights(model, self.memory.layers, self.memory.shapes), self.dtype
             ),
             "tables": aligned(self._arrange(tables), self.dtype),
             "scales": _doubles(model.scale_shift.scales),
@@ -174,7 +172,7 @@ class Engine:
     def _arrange(self, tables: list[FloatArray]) -> FloatArray:
         """Return all tables path by path, each (intervals, degree + 1, padded channels)."""
         parts = []
-        for layer, table in zip(self.source.layers, tables):
+        for layer, table in zip(self.memory.layers, tables):
             column = 0
             for path in layer.plan.paths:
                 block = layer.inputs[path.block_in]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from nequip_openmm.kernels.layout import Block, LayerLayout
 from nequip_openmm.model.config import ModelConfig
+from nequip_openmm.model.interaction import InteractionLayer
 from nequip_openmm.model.nequip import NequIP
 
 __all__ = ["Offsets", "pack_weights", "weight_shapes"]
@@ -77,10 +79,11 @@ def pack_weights(
 
 
 def _arrays(model: NequIP, layers: list[LayerLayout]) -> Iterator[tuple[str, FloatArray]]:
-    embedding = _double(model.type_embedding.weight)
+    embedding = model.type_embedding.weight.detach().double().cpu()
     norms = model.norms.double().cpu()
-    for k, (layout, layer) in enumerate(zip(layers, model.layers)):
-        linear_in = [_double(b.weight) * b.scale for b in layer.linear_in.blocks]
+    for k, (layout, module) in enumerate(zip(layers, model.layers)):
+        layer = cast("InteractionLayer", module)
+        linear_in = [scaled_weight(mix) for mix in layer.linear_in.blocks]
         if k == 0:
             yield "first", (norms[:, None] * (embedding @ linear_in[0])).numpy()
         else:
@@ -88,25 +91,25 @@ def _arrays(model: NequIP, layers: list[LayerLayout]) -> Iterator[tuple[str, Flo
             for a, weight in enumerate(linear_in):
                 yield f"in_{k}_{a}", weight.numpy()
                 yield f"in_{k}_{a}_t", weight.T.numpy()
-            blocks = layer.self_connection.blocks
-            for c, ((_, target), block) in enumerate(zip(layout.self_connections, blocks)):
-                weight = _double(block.weight) * block.scale
-                by_species = _pad_segments(torch.einsum("tc,ucv->tuv", embedding, weight), target)
-                yield f"self_{k}_{c}", by_species
-                yield f"self_{k}_{c}_t", by_species.transpose(0, 2, 1)
-        linear_out = {str(b.ir): w for b, w in zip(layout.sums, layer.linear_out.blocks)}
+            mixes = layer.self_connection.blocks
+            for c, ((_, target), mix) in enumerate(zip(layout.self_connections, mixes)):
+                by_type = torch.einsum("tc,ucv->tuv", embedding, scaled_weight(mix))
+                yield f"self_{k}_{c}", _pad_segments(by_type, target)
+                yield f"self_{k}_{c}_t", _pad_segments(by_type, target).transpose(0, 2, 1)
+        linear_out = {b.ir: w for b, w in zip(layout.sums, layer.linear_out.blocks)}
         for p, path in enumerate(layout.plan.paths):
-            source, target = layout.inputs[path.block_in], layout.sum_of(path)
-            mix = linear_out[str(path.ir_out)]
-            row = layout.first_row(p)
-            rows = (_double(mix.weight) * mix.scale)[row : row + source.channels]
-            padded = _pad_segments(rows, target)
-            yield f"out_{k}_{p}", padded
-            yield f"out_{k}_{p}_t", padded.T
+            row, n_rows = layout.first_row(p), layout.inputs[path.block_in].channels
+            rows = scaled_weight(linear_out[path.ir_out])[row : row + n_rows]
+            yield f"out_{k}_{p}", _pad_segments(rows, layout.sum_of(path))
+            yield f"out_{k}_{p}_t", _pad_segments(rows, layout.sum_of(path)).T
     for d, linear in enumerate(model.readout.layers):
-        weight = (_double(linear.weight) * linear.scale).numpy()
-        yield f"readout_{d}", weight
-        yield f"readout_{d}_t", weight.T
+        yield f"readout_{d}", scaled_weight(linear).numpy()
+        yield f"readout_{d}_t", scaled_weight(linear).T.numpy()
+
+
+def scaled_weight(linear: Any) -> Tensor:
+    """Return the matrix that one of the model's linear maps multiplies with, float64."""
+    return linear.weight.detach().double().cpu() * linear.scale
 
 
 def _pad_segments(weight: Tensor, block: Block) -> FloatArray:
@@ -115,7 +118,3 @@ def _pad_segments(weight: Tensor, block: Block) -> FloatArray:
     for s in block.segments:
         padded[..., s.start : s.start + s.size] = weight[..., s.first : s.first + s.size].numpy()
     return padded
-
-
-def _double(weight: Tensor) -> Tensor:
-    return weight.detach().double().cpu()

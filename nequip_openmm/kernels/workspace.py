@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nequip_openmm.kernels.network_source import NetworkSource
+from nequip_openmm.kernels.memory_map import MemoryMap
+from nequip_openmm.kernels.network_source import phase_count
+from nequip_openmm.kernels.tables import DEGREE
 
 __all__ = ["Call", "Workspace", "aligned"]
 
@@ -55,7 +57,7 @@ class Workspace:
 
     Parameters
     ----------
-    source
+    memory
         Knows how much an architecture needs.
     dtype
         Of the numbers that are computed with.
@@ -64,9 +66,9 @@ class Workspace:
     """
 
     def __init__(
-        self, source: NetworkSource, dtype: np.dtype[Any], constants: Mapping[str, NDArray[Any]]
+        self, memory: MemoryMap, dtype: np.dtype[Any], constants: Mapping[str, NDArray[Any]]
     ) -> None:
-        self.source = source
+        self.map = memory
         self.dtype = dtype
         self._constants = constants
         self._capacity = (0, 0, 0, 0)
@@ -85,14 +87,14 @@ class Workspace:
         n_atoms, n_graphs, n_pairs, slots = (max(a, c) for a, c in zip(asked, self._capacity))
         n_pairs = int(SPARE * n_pairs) if n_pairs > self._capacity[2] else n_pairs
         self._memory.clear()
-        source = self.source
+        needs = self.map
         call = Call(
-            intervals=self._constants["tables"].size // (source.n_columns * (source.degree + 1)),
-            phases=source.phases,
-            cutoff_power=source.config.polynomial_cutoff_p,
+            intervals=self._constants["tables"].size // (needs.n_columns * (DEGREE + 1)),
+            phases=phase_count(needs),
+            cutoff_power=needs.config.polynomial_cutoff_p,
         )
         call.point(self._constants, self._constants.values())
-        padded = n_pairs + n_atoms * (source.lanes - 1)  # every atom's pairs fill whole vectors
+        padded = n_pairs + n_atoms * (needs.lanes - 1)  # every atom's pairs fill whole vectors
         self._add(call, self._sizes(n_atoms, n_graphs, slots))
         self._add(call.pairs, self._sizes_of_pairs(n_atoms, padded))
         self._capacity = (n_atoms, n_graphs, n_pairs, slots)
@@ -105,22 +107,22 @@ class Workspace:
             setattr(owner, name, array.ctypes.data)
 
     def _sizes(self, n_atoms: int, n_graphs: int, slots: int) -> dict[str, tuple[int, Any]]:
-        source, real = self.source, self.dtype
-        scratch = slots * TILE * (source.messages_size + source.tile_size)
+        needs, real = self.map, self.dtype
+        scratch = slots * TILE * (needs.messages_size + needs.tile_size)
         return {
-            "sent": (n_atoms * source.sent_size, real),
-            "sums": (n_atoms * source.sums_size, real),
-            "sent_slope_even": (slots * n_atoms * source.slope_size, real),
-            "sent_slope_odd": (slots * n_atoms * source.slope_size, real),
+            "sent": (n_atoms * needs.sent_size, real),
+            "sums": (n_atoms * needs.sums_size, real),
+            "sent_slope_even": (slots * n_atoms * needs.slope_size, real),
+            "sent_slope_odd": (slots * n_atoms * needs.slope_size, real),
             "scratch": (scratch, real),
             "slot_forces": (slots * n_atoms * 3, np.float64),
             "slot_virial": (slots * n_graphs * 9, np.float64),
-            "claimed": (source.phases * slots, np.int32),
-            "done": (source.phases, np.int32),
+            "claimed": (phase_count(needs) * slots, np.int32),
+            "done": (phase_count(needs), np.int32),
         }
 
     def _sizes_of_pairs(self, n_atoms: int, n_pairs: int) -> dict[str, tuple[int, Any]]:
-        harmonics = (self.source.config.l_max + 1) ** 2
+        harmonics = (self.map.config.l_max + 1) ** 2
         return {
             "start": (n_atoms + 1, np.int64),
             "count": (n_atoms, np.int32),
@@ -131,7 +133,7 @@ class Workspace:
             "y": (n_pairs * harmonics, self.dtype),
             "gy": (n_pairs * (harmonics + 1), self.dtype),
             "vector": (n_pairs * 3, np.float64),
-            "slope": (n_pairs if self.source.config.zbl else 0, np.float64),
+            "slope": (n_pairs if self.map.config.zbl else 0, np.float64),
         }
 
 

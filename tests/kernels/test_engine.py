@@ -20,6 +20,13 @@ ARCHITECTURES = {
     "deep-readout": {"l_max": 1, "readout_mlp_depth": 2, "readout_mlp_width": 11},
     "linear-readout": {"l_max": 0, "readout_mlp_depth": 1, "readout_mlp_nonlinearity": None},
     "embedding": {"l_max": 1, "type_embed_num_features": 2},
+    # what a layer sends is far wider here than any messages, as the working memory must allow for
+    "wide-behind-narrow": {
+        "l_max": 2,
+        "num_features": (3, 3, 90),
+        "type_embed_num_features": 2,
+        "num_layers": 2,
+    },
 }
 
 

@@ -6,8 +6,6 @@ from nequip_openmm.errors import BackendError
 from nequip_openmm.kernels import tables
 from tests.model.cases import build
 
-DEGREE = 5
-
 
 def network(model, layer, u):
     """Return values and slopes of a layer's radial weights as the model itself computes them."""
@@ -29,7 +27,7 @@ def network(model, layer, u):
 def test_tables_keep_their_promise(bits, settings):
     model = build(l_max=1, **settings)
     u = np.random.default_rng(0).uniform(tables.CLOSEST, 1.0, size=400)
-    for k, table in enumerate(tables.radial_tables(model, DEGREE, bits)):
+    for k, table in enumerate(tables.radial_tables(model, bits)):
         for found, wanted, tolerance in zip(
             table(u), network(model, k, u), tables.TOLERANCES[bits]
         ):
@@ -37,14 +35,14 @@ def test_tables_keep_their_promise(bits, settings):
 
 
 def test_slope_is_the_derivative_of_the_value():
-    table = tables.radial_tables(build(l_max=0), DEGREE, 32)[0]
+    table = tables.radial_tables(build(l_max=0), 32)[0]
     u, h = np.random.default_rng(1).uniform(0.1, 0.9, size=50), 1e-6
     difference = (table(u + h)[0] - table(u - h)[0]) / (2.0 * h)
     np.testing.assert_allclose(table(u)[1], difference, rtol=0, atol=1e-8)
 
 
 def test_value_and_slope_are_continuous_and_vanish_at_the_cutoff():
-    table = tables.radial_tables(build(l_max=0), DEGREE, 32)[0]
+    table = tables.radial_tables(build(l_max=0), 32)[0]
     knots = np.arange(1, len(table.coefficients)) / len(table.coefficients)
     before, behind = table(knots - 1e-13), table(knots + 1e-13)
     for a, b in zip(before, behind):
@@ -61,4 +59,4 @@ def test_networks_that_no_table_can_follow_are_refused():
             for linear in layer.convolution.radial.layers:
                 linear.weight *= 1e6
     with pytest.raises(BackendError, match='engine="reference"'):
-        tables.radial_tables(model, DEGREE, 64)
+        tables.radial_tables(model, 64)
