@@ -1,9 +1,9 @@
 """Energy drift of a trained potential in the NVE ensemble.
 
-    python benchmarks/nve_drift.py model.safetensors structure.xyz [--picoseconds 20] [--timestep 0.5] [--engine fused]
+    python -m benchmarks.nve_drift model.safetensors structure.xyz [--picoseconds 20] [--timestep 0.5] [--engines fused reference]
 
-Equilibrates at a temperature with a thermostat, then runs at constant energy and fits a line to the total energy. Prints the
-drift in meV/atom/ps with its standard error, and how far the energy strays from the line. The figure of merit of the
+Equilibrates at a temperature with a thermostat, then runs at constant energy, with every engine from the same start, and fits a line
+to the total energy. Prints the drift in meV/atom/ps with its standard error, and how far the energy strays from the line. The figure of merit of the
 integrator alone is that distance: it is proportional to the square of the time step; a drift that does not shrink with the
 time step comes from forces that are not the derivative of the energy, or from arithmetic of too few digits.
 """
@@ -14,11 +14,13 @@ import argparse
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
 from rich.console import Console
 
+from benchmarks.report import Table
 from nequip_openmm.analysis.statistics import energy_drift, read_thermo
 from nequip_openmm.simulation import SimulationSpec, run_simulation
 
@@ -28,45 +30,65 @@ THERMO_INTERVAL = 10
 def main() -> None:
     arguments = _arguments()
     folder = arguments.output or Path(tempfile.mkdtemp(prefix="nve_drift_"))
-    console = Console()
-    common = {
-        "model": arguments.model,
-        "timestep": arguments.timestep,
-        "temperature": arguments.temperature,
-        "dtype": arguments.dtype,
-        "platform": arguments.platform,
-        "backend": arguments.backend,
-        "engine": arguments.engine,
-        "thermo_interval": THERMO_INTERVAL,
-        "trajectory_interval": THERMO_INTERVAL,
-        "checkpoint_interval": 10_000,
-        "seed": arguments.seed,
-    }
-    warm = SimulationSpec(
+    start = _equilibrated(arguments, folder)
+    table = Table(
+        "nve drift",
+        ("atoms", "engine", "ps of NVE", "time step fs", "mean temperature K", "drift meV/atom/ps",
+         "distance from line meV/atom", "ns/day"),
+        4, arguments.markdown,
+    )  # fmt: skip
+    for engine in arguments.engines:
+        spec = SimulationSpec(
+            structure=start,
+            ensemble="nve",
+            steps=_steps(arguments.picoseconds, arguments.timestep),
+            **_common(arguments, engine),
+        )
+        result = run_simulation(spec, folder / engine, console=Console(stderr=True))
+        n_atoms = len(ase.io.read(start))
+        told = _measured(folder / engine, n_atoms)
+        table.add(
+            n_atoms, engine, f"{arguments.picoseconds:g}", f"{arguments.timestep:g}", *told,
+            f"{result.ns_per_day or 0:.3g}",
+        )  # fmt: skip
+    if arguments.output is None:
+        shutil.rmtree(folder)
+
+
+def _equilibrated(arguments: argparse.Namespace, folder: Path) -> Path:
+    """Return the file of a structure that was in contact with a thermostat."""
+    spec = SimulationSpec(
         structure=arguments.structure,
         ensemble="nvt",
         friction=10.0,
         minimise=True,
         steps=_steps(arguments.equilibration, arguments.timestep),
         trajectory_format="xyz",
-        **common,
+        **_common(arguments, arguments.engines[0]),
     )
-    run_simulation(warm, folder / "equilibration", console=console)
+    run_simulation(spec, folder / "equilibration", console=Console(stderr=True))
     start = folder / "start.extxyz"
     ase.io.write(start, ase.io.read(folder / "equilibration" / "trajectory.xyz", "-1"))
-    measured = SimulationSpec(
-        structure=start,
-        ensemble="nve",
-        steps=_steps(arguments.picoseconds, arguments.timestep),
-        **common,
-    )
-    result = run_simulation(measured, folder / "nve", console=console)
-    _print(folder / "nve", len(ase.io.read(start)), arguments, result.ns_per_day)
-    if arguments.output is None:
-        shutil.rmtree(folder)
+    return start
 
 
-def _print(folder: Path, n_atoms: int, arguments: argparse.Namespace, speed: float | None) -> None:
+def _common(arguments: argparse.Namespace, engine: str) -> dict[str, Any]:
+    return {
+        "model": arguments.model,
+        "timestep": arguments.timestep,
+        "temperature": arguments.temperature,
+        "dtype": arguments.dtype,
+        "platform": arguments.platform,
+        "backend": arguments.backend,
+        "engine": engine,
+        "thermo_interval": THERMO_INTERVAL,
+        "trajectory_interval": THERMO_INTERVAL,
+        "checkpoint_interval": 10_000,
+    }
+
+
+def _measured(folder: Path, n_atoms: int) -> tuple[str, str, str]:
+    """Return mean temperature, drift with its standard error, and distance from the line."""
     thermo = read_thermo(folder / "thermo.csv")
     time, energy = thermo["time_ps"], thermo["conserved_eV"]
     drift = energy_drift(time, energy, n_atoms)
@@ -75,10 +97,11 @@ def _print(folder: Path, n_atoms: int, arguments: argparse.Namespace, speed: flo
         for t, e in zip(np.array_split(time, 4), np.array_split(energy, 4))
     ]
     error = np.std(quarters, ddof=1) / 4**1.5  # that of a line over four times the length
-    print(f"{n_atoms} atoms, {drift.duration_ps:.1f} ps of {arguments.timestep:g} fs, {arguments.dtype}, "
-          f"engine {arguments.engine}, mean temperature {thermo['temperature_K'].mean():.0f} K, {speed or 0:.3g} ns/day")  # fmt: skip
-    print(f"drift                 {drift.mev_per_atom_per_ps:+.5f} ± {error:.5f} meV/atom/ps")
-    print(f"distance from line    {drift.rms_mev_per_atom:.5f} meV/atom (root mean square)")
+    return (
+        f"{thermo['temperature_K'].mean():.0f}",
+        f"{drift.mev_per_atom_per_ps:+.5f} ± {error:.5f}",
+        f"{drift.rms_mev_per_atom:.5f}",
+    )
 
 
 def _steps(picoseconds: float, timestep_fs: float) -> int:
@@ -98,8 +121,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "float64"))
     parser.add_argument("--platform", default="auto")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--engine", default="auto", choices=("auto", "fused", "reference"))
-    parser.add_argument("--seed", type=int, default=1, help="of the velocities")
+    parser.add_argument(
+        "--engines", nargs="+", default=["auto"], choices=("auto", "fused", "reference")
+    )
+    parser.add_argument("--markdown", type=Path, help="file whose table takes the new lines")
     parser.add_argument("--output", type=Path, help="folder to keep both runs in")
     return parser.parse_args()
 
