@@ -209,7 +209,7 @@ class Passes(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *g: Tensor) -> tuple[Tensor | None, ...]:
-        g_epsilon, dy, dr = g
+        g_epsilon, dy, dr = (tensor.contiguous() for tensor in g)  # C is told where they begin only
         d_epsilon = ctx.run.tangent(Direction(dy, dr))
         of_embedding = ctx.run.curvature(g_epsilon)
         return (None, None, None, None, d_epsilon, of_embedding, *ctx.run.gradients())
