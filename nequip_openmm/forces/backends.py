@@ -1,12 +1,13 @@
 """Which ways into OpenMM the installed packages offer, and why not the others.
 
-TorchForce (package openmmtorch) runs TorchScript inside OpenMM; PythonForce (OpenMM itself) calls Python at every step.
-Versions that do not fit together end the process in C++ without an exception, so they are read from the packages' metadata
+TorchForce (package openmmtorch) runs TorchScript inside OpenMM; PythonForce (OpenMM itself) calls Python at every step;
+PythonTorchForce (openmmtorch after 1.5) does so with tensors that stay on the GPU where OpenMM is on one. Versions that do not fit together end the process in C++ without an exception, so they are read from the packages' metadata
 before anything is imported.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ __all__ = [
     "import_openmmtorch",
 ]
 
-BACKENDS = ("TorchForce", "PythonForce")
+BACKENDS = ("TorchForce", "PythonForce", "PythonTorchForce")
 FITS = "openmmtorch 1.5 with torch 2.9 and OpenMM 8.5"
 INSTALL = "pip install 'openmm>=8.5.2,<8.6' 'openmmtorch==1.5' 'torch>=2.9,<2.10'"
 
@@ -40,7 +41,7 @@ class Availability(NamedTuple):
     Attributes
     ----------
     name
-        ``"TorchForce"`` or ``"PythonForce"``.
+        One of `BACKENDS`.
     works
         Whether it can be used.
     reason
@@ -60,10 +61,12 @@ class Choice(NamedTuple):
 
 
 def available() -> tuple[Availability, ...]:
-    """Return for every backend whether it works with the installed packages; imports none of them."""
+    """Return for every one of `BACKENDS` whether it works with the installed packages; imports none of them."""
+    bridged = ("torch", "openmm", "openmmtorch")
     return (
-        _availability("TorchForce", _against_torch_force(), ("torch", "openmm", "openmmtorch")),
+        _availability("TorchForce", _against_torch_force(), bridged),
         _availability("PythonForce", _against_python_force(), ("torch", "openmm")),
+        _availability("PythonTorchForce", _against_python_torch_force(), bridged),
     )
 
 
@@ -73,7 +76,7 @@ def choose(backend: str = "auto") -> Choice:
     Parameters
     ----------
     backend
-        ``"TorchForce"``, ``"PythonForce"``, or ``"auto"`` for TorchForce where it works, else PythonForce.
+        One of `BACKENDS`, or ``"auto"`` for the first that works of PythonTorchForce, TorchForce and PythonForce.
 
     Raises
     ------
@@ -83,16 +86,18 @@ def choose(backend: str = "auto") -> Choice:
     if backend not in ("auto", *BACKENDS):
         close = nearest(str(backend), ("auto", *BACKENDS))
         raise BackendError(
-            f"backend {backend!r} is unknown{close}; choose auto, TorchForce or PythonForce"
+            f"backend {backend!r} is unknown{close}; choose auto, {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}"
         )
-    torch_force, python_force = available()
+    ways = available()
     if backend != "auto":
-        asked = torch_force if backend == "TorchForce" else python_force
+        asked = ways[BACKENDS.index(backend)]
         if not asked.works:
             raise BackendError(f"{asked.name} cannot be used: {asked.reason}")
         return Choice(asked.name, f"asked for; {asked.reason}")
-    if torch_force.works:
-        return Choice(torch_force.name, torch_force.reason)
+    torch_force, python_force, python_torch_force = ways
+    for way in (python_torch_force, torch_force):
+        if way.works:
+            return Choice(way.name, way.reason)
     if python_force.works:
         return Choice(python_force.name, f"TorchForce cannot be used: {torch_force.reason}")
     raise BackendError(python_force.reason)
@@ -120,7 +125,8 @@ def import_openmmtorch() -> ModuleType:
     BackendError
         If the installed versions do not fit, or the library does not load.
     """
-    choose("TorchForce")
+    if _against_python_torch_force() is not None:
+        choose("TorchForce")
     import torch  # noqa: F401  openmmtorch links to libraries that torch has to load
 
     try:
@@ -175,6 +181,26 @@ def _against_torch_force() -> str | None:
     if torch is None or _release(torch) != (2, 9):
         return f"openmmtorch {bridge} does not run with torch {torch}; {FITS} works: {INSTALL}"
     return None
+
+
+def _against_python_torch_force() -> str | None:
+    """Return what forbids PythonTorchForce, or None."""
+    bridge = _version("openmmtorch")
+    if _version("openmm") is None:
+        return _NO_OPENMM
+    if bridge is None:
+        return f"openmmtorch is not installed: {INSTALL}"
+    if not _has_python_torch_force():
+        return f"openmmtorch {bridge} has no PythonTorchForce, which came after 1.5"
+    return _against_python_force()
+
+
+def _has_python_torch_force() -> bool:
+    """Return whether the installed openmmtorch has the class; reads its text, since importing it could end the process."""
+    found = importlib.util.find_spec("openmmtorch")
+    if found is None or found.origin is None or not found.origin.endswith(".py"):
+        return False
+    return "class PythonTorchForce(" in Path(found.origin).read_text(encoding="utf-8")
 
 
 def _against_python_force() -> str | None:

@@ -1,6 +1,7 @@
 """What OpenMM's forces compute with a potential: particle positions in nm in, kJ/mol and kJ/mol/nm out.
 
-PythonForce calls a `Computation` at every step; TorchForce does through the operator of `nequip_openmm.forces.ops`.
+PythonForce calls a `Computation` at every step and PythonTorchForce a `TensorComputation`; TorchForce does through the operator of
+`nequip_openmm.forces.ops`.
 
 OpenMM pickles the callable of a PythonForce as soon as the force is made and writes the pickle into the XML of a System. What is
 pickled here is the content of a model file and a few plain values, no code, so that XML, copies and CustomCVForce work; only
@@ -10,6 +11,7 @@ read such files only from people you trust.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -24,7 +26,15 @@ from nequip_openmm.model.file import model_from_bytes, model_to_bytes
 from nequip_openmm.potential import Potential
 from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL, NM_TO_ANGSTROM
 
-__all__ = ["PICKLE_VERSION", "Computation", "potential_from_bytes", "potential_to_bytes", "restore"]
+__all__ = [
+    "PICKLE_VERSION",
+    "Computation",
+    "TensorComputation",
+    "moved",
+    "potential_from_bytes",
+    "potential_to_bytes",
+    "restore",
+]
 
 PICKLE_VERSION = 1
 FloatArray = NDArray[np.float64]
@@ -68,8 +78,8 @@ class Computation:
         self.types = np.array(list(types), dtype=np.int64)
         self.is_periodic = is_periodic
         self.atoms = None if atoms is None else np.array(list(atoms), dtype=np.int64)
-        numbers = np.array(potential.info.config.atomic_numbers)[self.types]
-        self._evaluator = potential.evaluator(numbers, is_periodic)
+        self._numbers = np.array(potential.info.config.atomic_numbers)[self.types]
+        self._evaluator = potential.evaluator(self._numbers, is_periodic)
         self._memo: _Memo | None = None
         self._lock = threading.Lock()
 
@@ -77,11 +87,7 @@ class Computation:
         """Evaluate an `openmm.State`; raises as `evaluate` does. OpenMM passes on only the message, as an OpenMMException."""
         nm = import_openmm().unit.nanometer
         positions = np.array(state.getPositions(asNumpy=True).value_in_unit(nm), dtype=np.float64)
-        box = np.zeros((3, 3))
-        if self.is_periodic:
-            vectors = state.getPeriodicBoxVectors(asNumpy=True)
-            box = np.array(vectors.value_in_unit(nm), dtype=np.float64)
-        return self.evaluate(positions, box)
+        return self.evaluate(positions, self._box(state))
 
     def evaluate(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
         """Return energy and forces.
@@ -110,6 +116,14 @@ class Computation:
                 memo = _Memo(positions, box, *self._evaluate(positions, box))
                 self._memo = memo
         return memo.energy, memo.forces.copy()
+
+    def _box(self, state: Any) -> FloatArray:
+        """Return the box vectors (3, 3) of a State in nm, zeros where nothing repeats."""
+        if not self.is_periodic:
+            return np.zeros((3, 3))
+        vectors = state.getPeriodicBoxVectors(asNumpy=True)
+        nm = import_openmm().unit.nanometer
+        return np.array(vectors.value_in_unit(nm), dtype=np.float64)
 
     def _evaluate(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
         chosen = positions if self.atoms is None else positions[self.atoms]
@@ -147,7 +161,42 @@ class Computation:
             "engine": self.potential.requested_engine,
             "threads": self.potential.threads,
         }
+        if type(self) is not Computation:
+            settings["kind"] = type(self).__name__
         return restore, (PICKLE_VERSION, potential_to_bytes(self.potential), settings)
+
+
+class TensorComputation(Computation):
+    """What a PythonTorchForce calls: as `Computation`, with positions and forces as tensors.
+
+    A model on a GPU follows the positions to theirs, which is the first of the platform's ``DeviceIndex``.
+    """
+
+    def __call__(  # type: ignore[override]
+        self, state: Any, positions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the energy in kJ/mol and the forces in kJ/mol/nm, packed, of the type and on the device of the positions.
+
+        Parameters
+        ----------
+        state
+            `openmm.State` with the box vectors.
+        positions
+            (n_particles, 3) nm.
+        """
+        where, device = positions.device, self.potential.device
+        if where.type == device.type == "cuda" and where != device:
+            self._move(where)
+        # a copy: OpenMM uses the same memory at the next step
+        x = positions.detach().to("cpu", torch.float64, copy=True).numpy()
+        energy, forces = self.evaluate(x, self._box(state))
+        packed = torch.from_numpy(forces).to(where, positions.dtype).contiguous()
+        return torch.tensor(energy, dtype=torch.float64), packed
+
+    def _move(self, device: torch.device) -> None:
+        with self._lock:
+            self.potential = moved(self.potential, device=device)
+            self._evaluator = self.potential.evaluator(self._numbers, self.is_periodic)
 
 
 def restore(version: int, content: bytes, settings: dict[str, Any]) -> Computation:
@@ -167,7 +216,21 @@ def restore(version: int, content: bytes, settings: dict[str, Any]) -> Computati
     if device.type == "cuda" and not torch.cuda.is_available():
         device = torch.device("cpu")
     potential = potential_from_bytes(content, device, settings["engine"], settings["threads"])
-    return Computation(potential, settings["types"], settings["is_periodic"], settings["atoms"])
+    kind = TensorComputation if settings.get("kind") == "TensorComputation" else Computation
+    return kind(potential, settings["types"], settings["is_periodic"], settings["atoms"])
+
+
+def moved(
+    potential: Potential,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Potential:
+    """Return a copy of a potential with another precision of the network or on another device; the given one stays as it is."""
+    model = copy.deepcopy(potential.model)
+    model = model if dtype is None else model.to_dtype(dtype)
+    model = model if device is None else model.to(device)
+    return Potential(model, potential.info, potential.requested_engine, potential.threads)
 
 
 def potential_to_bytes(potential: Potential) -> bytes:

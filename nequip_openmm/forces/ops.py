@@ -24,7 +24,7 @@ from nequip_openmm.forces.computation import (
     potential_to_bytes,
 )
 
-__all__ = ["Recipe", "recipe"]
+__all__ = ["Recipe", "computation_of", "recipe"]
 
 MOST_COMPUTATIONS = 64
 """Most computations kept; one that was dropped is made again when it is called."""
@@ -91,7 +91,7 @@ def _energy_and_forces(
     model, settings, name
         See `Recipe`.
     """
-    computation = _computation(model, settings, name)
+    computation = computation_of(model, settings, name)
     if box is None and computation.is_periodic:
         raise RuntimeError("this potential is periodic and needs box vectors")
     energy, forces = computation.evaluate(
@@ -109,7 +109,8 @@ def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().to("cpu", torch.float64, copy=True).numpy()
 
 
-def _computation(model: Tensor, settings: str, name: str) -> Computation:
+def computation_of(model: Tensor, settings: str, name: str) -> Computation:
+    """Return the computation of a recipe, made if this process does not have it."""
     with _lock:
         found = _computations.get(name)
         if found is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
@@ -15,7 +16,14 @@ from nequip_openmm.errors import StructureError, UserError
 from nequip_openmm.forces.backends import import_openmm
 from nequip_openmm.units import ANGSTROM_TO_NM
 
-__all__ = ["SMALLEST_VOLUME_PER_ATOM", "atom_types", "box_vectors", "chosen_atoms", "masses"]
+__all__ = [
+    "SMALLEST_VOLUME_PER_ATOM",
+    "atom_types",
+    "box_vectors",
+    "chosen_atoms",
+    "masses",
+    "molecule_bonds",
+]
 
 SMALLEST_VOLUME_PER_ATOM = 1.0
 """Å³; below it a box is in the wrong unit (diamond, the densest packing of atoms at normal pressure, has 5.7)."""
@@ -132,8 +140,35 @@ def masses(topology: Any, hydrogen_mass: Any = None) -> list[float]:
     return found
 
 
+def molecule_bonds(topology: Any) -> Any:
+    """Return a force of bonds without strength, by which OpenMM knows what belongs to one molecule.
+
+    Barostats then move whole molecules, and positions are wrapped into the box by molecules.
+
+    Raises
+    ------
+    UserError
+        If the topology has no bonds.
+    """
+    force = import_openmm().HarmonicBondForce()
+    for first, second in topology.bonds():
+        force.addBond(first.index, second.index, 0.1, 0.0)
+    if force.getNumBonds() == 0:
+        raise UserError(
+            "moleculesFromTopology=True needs bonds, and the topology has none: read a file with CONECT records, or call "
+            "topology.createStandardBonds() or from_ase(atoms, bonds=True)"
+        )
+    force.setName("molecules")
+    return force
+
+
 def topology_atoms(topology: Any) -> list[Any]:
     """Return the atoms; raises `UserError` for what is not a topology."""
+    if isinstance(topology, Atoms):
+        raise UserError(
+            "ASE Atoms have to be turned into OpenMM's orientation, positions too: "
+            "structure = nequip_openmm.forces.from_ase(atoms); pass structure.topology and set structure.positions"
+        )
     if not hasattr(topology, "getPeriodicBoxVectors"):
         hint = "; pass its .topology" if hasattr(topology, "topology") else ""
         raise UserError(f"expected an openmm.app.Topology, got {type(topology).__name__}{hint}")

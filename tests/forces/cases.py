@@ -23,6 +23,7 @@ PLATFORMS = ("Reference", "CPU")
 BACKENDS = [
     pytest.param(b.name, marks=[] if b.works else pytest.mark.skip(reason=b.reason))
     for b in available()
+    if b.works or b.name != "PythonTorchForce"  # which released versions of openmmtorch lack
 ]
 
 SHIFTS = {

@@ -63,7 +63,7 @@ def test_versions_that_do_not_fit(
 
 def test_an_old_openmm_has_no_backend(installed: dict[str, str]) -> None:
     installed["openmm"] = "8.4.0"
-    assert [backend.works for backend in backends.available()] == [False, False]
+    assert [backend.works for backend in backends.available()] == [False, False, False]
     for name in ("auto", "PythonForce"):
         with pytest.raises(BackendError, match=r"needs OpenMM 8.5 or later, found 8.4.0"):
             backends.choose(name)
@@ -92,7 +92,9 @@ def test_a_library_that_does_not_load(
 
 @pytest.mark.parametrize("name", ["torchforce", "TorchForces", "", "CUDA", None])
 def test_unknown_names(name: object) -> None:
-    with pytest.raises(BackendError, match="choose auto, TorchForce or PythonForce"):
+    with pytest.raises(
+        BackendError, match="choose auto, TorchForce, PythonForce or PythonTorchForce"
+    ):
         backends.choose(name)  # type: ignore[arg-type]
 
 
