@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -10,8 +11,55 @@ from torch import Tensor
 
 from nequip_openmm.model.embedding import EdgeEmbedding
 from nequip_openmm.model.harmonics import NextHarmonic, SphericalHarmonics
+from nequip_openmm.model.nequip import NequIP
 
-__all__ = ["harmonics_and_jacobian", "radial_basis"]
+__all__ = ["PairGeometry", "harmonics_and_jacobian", "radial_basis"]
+
+
+@dataclass(frozen=True, eq=False)
+class PairGeometry:
+    """Pairs as the network sees them, float64.
+
+    Attributes
+    ----------
+    y
+        (E, (l_max + 1)²) harmonics, times the normalisation of the atom that sends: messages are linear in both.
+    jacobian
+        (E, 3, (l_max + 1)²) their derivatives with respect to the pair vectors, 1/Å.
+    basis
+        (2, rows, n_bessels) radial basis, and its derivatives with respect to the distance.
+    first_pair, direction
+        (rows,) the pair whose distance a row belongs to, and (rows, 3) its unit vector.
+    """
+
+    y: Tensor
+    jacobian: Tensor
+    basis: Tensor
+    first_pair: Tensor
+    direction: Tensor
+
+    @classmethod
+    def create(
+        cls, model: NequIP, vectors: Tensor, type_i: Tensor, type_j: Tensor, first_pair: Tensor
+    ) -> PairGeometry:
+        """Return the geometry of vectors (E, 3) in Å between atoms of known types (E,)."""
+        embedding = model.edge_embedding
+        r = vectors.square().sum(1).sqrt()
+        y, jacobian = harmonics_and_jacobian(embedding.spherical_harmonics, vectors, r)
+        norm = model.norms[type_j].unsqueeze(1)
+        rows = r[first_pair], type_i[first_pair], type_j[first_pair]
+        return cls(
+            y=y * norm,
+            jacobian=jacobian * norm.unsqueeze(1),
+            basis=torch.stack(radial_basis(embedding, *rows)),
+            first_pair=first_pair,
+            direction=vectors[first_pair] / rows[0].unsqueeze(1),
+        )
+
+    def gradient(self, gy: Tensor, gr: Tensor) -> Tensor:
+        """Return dE/dvector (E, 3) from dE/dy (E, (l_max + 1)²) and dE/dr (rows, 1)."""
+        through_y = torch.bmm(self.jacobian, gy.double().unsqueeze(2)).squeeze(2)
+        return through_y.index_add(0, self.first_pair, self.direction * gr.double())
 
 
 def radial_basis(

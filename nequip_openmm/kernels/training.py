@@ -5,19 +5,17 @@ all weights, with nothing for autograd to record between pairs and energies.
 from __future__ import annotations
 
 import ctypes
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from nequip_openmm.data.batch import Batch
 from nequip_openmm.kernels.convolution import Neighbours
-from nequip_openmm.kernels.geometry import harmonics_and_jacobian, radial_basis
-from nequip_openmm.kernels.layers import LayerForm, LayerRun, ReadoutForm, ReadoutRun, split
+from nequip_openmm.kernels.geometry import PairGeometry
+from nequip_openmm.kernels.layers import LayerForm, ReadoutForm
 from nequip_openmm.kernels.library import address, library
-from nequip_openmm.kernels.operations import Direction
+from nequip_openmm.kernels.passes import Passes
 from nequip_openmm.kernels.radial import value_and_slope
 from nequip_openmm.kernels.species import fold_embedding
 from nequip_openmm.model.derivatives import Prediction
@@ -28,9 +26,8 @@ from nequip_openmm.model.zbl import ZBL
 
 __all__ = ["FusedNequIP"]
 
-WEIGHTS_PER_THREAD = (
-    50_000  # of the largest convolution; with fewer, threads wait longer than they work
-)
+WEIGHTS_PER_THREAD = 50_000
+"""Numbers w in the largest convolution that are worth a thread; with fewer, threads wait longer than they work."""
 
 
 class FusedNequIP:
@@ -98,41 +95,28 @@ class FusedNequIP:
     def energies_and_gradients(self, vectors: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the energy of every atom (N,) in eV and dE/dvector (E, 3) in eV/Å of the sum of all, float64."""
         model, types = self.model, batch.types
-        dtype = model.dtype
-        pairs, first_pair = self._pairs(vectors, batch)
         type_i, type_j = types[batch.edge_index[0]], types[batch.edge_index[1]]
-        r = vectors.square().sum(1).sqrt()
-        y, jacobian = harmonics_and_jacobian(model.edge_embedding.spherical_harmonics, vectors, r)
-        norm = model.norms[type_j].unsqueeze(1)  # of the atom that sends: messages are linear in y
-        y, jacobian = y * norm, jacobian * norm.unsqueeze(1)
-
-        basis, slope = radial_basis(
-            model.edge_embedding, r[first_pair], type_i[first_pair], type_j[first_pair]
-        )
-        stacked = torch.stack([basis, slope]).to(dtype)
-        radial = [value_and_slope(layer.radial, stacked, self.library) for layer in self.layers]
-        embedding = model.type_embedding.weight
-        typed = fold_embedding(embedding, self.typed_weights, self.typed_scales, self.library)
-        scale = model.scale_shift.scales[types]
-        epsilon, gy, gr = Passes.apply(
-            self,
-            pairs,
-            types,
-            y.to(dtype),
-            scale.to(dtype),
-            embedding,
-            *radial,
-            *typed,
-            *self.weights,
-        )
-        energies = model.scale_shift(epsilon, types)
-        g = torch.bmm(jacobian, gy.double().unsqueeze(2)).squeeze(2)
-        direction = vectors[first_pair] / r[first_pair].unsqueeze(1)
-        g = g.index_add(0, first_pair, direction * gr.double())
+        pairs, first_pair = self._pairs(vectors, batch)
+        geometry = PairGeometry.create(model, vectors, type_i, type_j, first_pair)
+        epsilon, gy, gr = self._network(pairs, geometry, types)
+        energies, g = model.scale_shift(epsilon, types), geometry.gradient(gy, gr)
         if model.zbl is None:
             return energies, g
         pair_energies, slopes = self._repulsion(model.zbl, vectors, type_i, type_j)
         return energies.index_add(0, batch.edge_index[0], pair_energies), g + slopes
+
+    def _network(
+        self, pairs: Neighbours, geometry: PairGeometry, types: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the energies without scale and shift, and the derivatives of `PairGeometry.gradient`."""
+        dtype, embedding = self.model.dtype, self.model.type_embedding.weight
+        basis = geometry.basis.to(dtype)
+        radial = [value_and_slope(layer.radial, basis, self.library) for layer in self.layers]
+        typed = fold_embedding(embedding, self.typed_weights, self.typed_scales, self.library)
+        scale = self.model.scale_shift.scales[types].to(dtype)
+        y = geometry.y.to(dtype)
+        weights = (*radial, *typed, *self.weights)
+        return Passes.apply(self, pairs, types, y, scale, embedding, *weights)
 
     def _pairs(self, vectors: Tensor, batch: Batch) -> tuple[Neighbours, Tensor]:
         """Return the neighbours with rows of weights, and the pair (rows,) whose distance each belongs to."""
@@ -181,96 +165,3 @@ def virial_of(g: Tensor, vectors: Tensor, batch: Batch) -> Tensor:
     symmetric = -0.5 * (products + products.transpose(1, 2))
     graph = batch.graph.index_select(0, batch.edge_index[0])
     return torch.zeros_like(batch.cell).index_add(0, graph, symmetric)
-
-
-class Passes(Function):
-    """Network outputs ε (N,), and the derivatives of Σ scale ε with respect to harmonics and to the distances of weights.
-
-    The first two passes are the forward of this function, the other two its backward.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        fused: FusedNequIP,
-        pairs: Neighbours,
-        types: Tensor,
-        y: Tensor,
-        scale: Tensor,
-        embedding: Tensor,
-        *tensors: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        counts = [len(fused.layers), len(fused.typed_weights), len(fused.weights)]
-        run = NetworkRun(fused, pairs, types, y, embedding, *split(tensors, counts))
-        epsilon = run.forward()
-        ctx.run, ctx.scale = run, scale
-        return epsilon, *run.backward(scale)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *g: Tensor) -> tuple[Tensor | None, ...]:
-        g_epsilon, dy, dr = (tensor.contiguous() for tensor in g)  # C is told where they begin only
-        d_epsilon = ctx.run.tangent(Direction(dy, dr))
-        of_embedding = ctx.run.curvature(g_epsilon)
-        return (None, None, None, None, d_epsilon, of_embedding, *ctx.run.gradients())
-
-
-class NetworkRun:
-    """All layers and the readout on one batch."""
-
-    def __init__(
-        self,
-        fused: FusedNequIP,
-        pairs: Neighbours,
-        types: Tensor,
-        y: Tensor,
-        embedding: Tensor,
-        radial: list[Tensor],
-        typed: list[Tensor],
-        weights: list[Tensor],
-    ) -> None:
-        self.y, self.embedding, self.types, self.scales = y, embedding, types, fused.scales
-        self.is_type = torch.nn.functional.one_hot(types, len(embedding)).to(y.dtype)
-        *of_layers, of_readout = split(torch._foreach_mul(weights, fused.scales), fused.counts)
-        self.layers = [
-            LayerRun(form, of_layer, of_types, self.is_type, pairs, y, of_convolution)
-            for form, of_layer, of_types, of_convolution in zip(
-                fused.layers, of_layers, split(typed, fused.typed_counts), radial
-            )
-        ]
-        self.n_rows = radial[0].shape[1]
-        self.readout = ReadoutRun(fused.readout, of_readout, len(types), fused.library)
-
-    def forward(self) -> Tensor:
-        x = self.embedding[self.types].flatten()
-        for layer in self.layers:
-            x = layer.forward(x)
-        return self.readout.forward(x)
-
-    def backward(self, scale: Tensor) -> tuple[Tensor, Tensor]:
-        gy, gr = torch.zeros_like(self.y), self.y.new_zeros(self.n_rows, 1)
-        g = self.readout.backward(scale)
-        for layer in reversed(self.layers):
-            g = layer.backward(g, gy, gr)
-        return gy, gr
-
-    def tangent(self, direction: Direction) -> Tensor:
-        dx = self.y.new_zeros(self.embedding[self.types].numel())
-        for layer in self.layers:
-            dx = layer.tangent(dx, direction)
-        return self.readout.tangent(dx)
-
-    def curvature(self, g_epsilon: Tensor) -> Tensor:
-        """Return the gradient of the first features' embedding."""
-        dg = self.readout.curvature(g_epsilon)
-        for layer in reversed(self.layers):
-            dg = layer.curvature(dg)
-        return self.is_type.t() @ dg.view(len(self.types), -1)
-
-    def gradients(self) -> list[Tensor]:
-        """Return those of radial weights with their slopes, of self-connections, and of all other weights."""
-        of_radial = [layer.convolution.gradients for layer in self.layers]
-        of_typed = [g for layer in self.layers for g in layer.self_connection.gradients]
-        of_weights = [g for layer in self.layers for g in layer.gradients()]
-        of_weights += self.readout.gradients()
-        return [*of_radial, *of_typed, *torch._foreach_mul(of_weights, self.scales)]
