@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from nequip_openmm.kernels.compiler import load_library
 from nequip_openmm.kernels.couplings import couplings
-from nequip_openmm.kernels.engine import DEGREES
+from nequip_openmm.kernels.tables import DEGREE
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.model.irreps import LayerPlan, plan_layers
 
@@ -35,7 +35,7 @@ def operations(config: ModelConfig, n_atoms: int, n_pairs: int) -> float:
     plans = plan_layers(config)
     total = 0.0
     for k, plan in enumerate(plans):
-        per_pair, per_atom = _convolution(plan, DEGREES[32], is_first=k == 0)
+        per_pair, per_atom = _convolution(plan, DEGREE, is_first=k == 0)
         total += n_pairs * per_pair + n_atoms * (per_atom + 2 * _linear_maps(plan, k == 0))
     widths = [config.features_by_l[0]] + [config.readout_mlp_width or config.features_by_l[0]] * (
         config.readout_mlp_depth
