@@ -170,7 +170,7 @@ class Engine:
         }
 
     def _arrange(self, tables: list[FloatArray]) -> FloatArray:
-        """Return all tables path by path, each (intervals, degree + 1, padded channels)."""
+        """Return all tables path by path, each (intervals, DEGREE + 1, padded channels)."""
         parts = []
         for layer, table in zip(self.memory.layers, tables):
             column = 0
