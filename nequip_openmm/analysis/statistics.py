@@ -203,18 +203,20 @@ _LABELS = {
 
 
 def summarise_thermo(path: Path | str, *, skip: float = 0.2) -> ThermoSummary | None:
-    """Return averages over a ``thermo.csv``, or None if it has fewer than two rows.
+    """Return averages over the last stage in a ``thermo.csv``, or None if it has fewer than two rows.
 
     Parameters
     ----------
     skip
-        Fraction of the rows to leave out at the start, where the system relaxes.
+        Fraction of the stage's rows to leave out at the start, where the system relaxes.
     """
     columns = read_thermo(path)
     n = len(columns["time_ps"])
-    if n < 2:
+    stage = columns.get("stage", np.ones(n))
+    begin = int((stage < stage.max(initial=1)).sum())
+    if n - begin < 2:
         return None
-    first = int(skip * n)
+    first = begin + int(skip * (n - begin))
     kept = {name: values[first:] for name, values in columns.items()}
     means = {
         name: block_average(values)

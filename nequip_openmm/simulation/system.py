@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import openmm
 from openmm import app, unit
 
@@ -51,13 +49,12 @@ def make_system(
     spec: SimulationSpec, topology: app.Topology, potential: Potential
 ) -> openmm.System:
     """Return the System whose only interaction is the potential."""
-    options: dict[str, Any] = {"moleculesFromTopology": True} if spec.molecules else {}
     return NequIPPotential(potential).createSystem(
         topology,
         removeCMMotion=True,
         hydrogenMass=spec.hydrogen_mass,
+        moleculesFromTopology=spec.molecules,
         backend=spec.backend,
-        **options,
     )
 
 

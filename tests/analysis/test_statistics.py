@@ -93,3 +93,17 @@ def test_a_summary_rounds_to_the_error(tmp_path: Path) -> None:
     assert abs(float(mean) - 300) < 4 * float(error)
     path.write_text(header + "\n")
     assert summarise_thermo(path) is None
+
+
+def test_averages_are_over_the_last_stage(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    temperature = np.concatenate([np.full(100, 20.0), 300.0 + rng.normal(size=200)])
+    rows = "\n".join(
+        f"{k},{0.1 * k},{t},0,0,{1 if k < 100 else 2}" for k, t in enumerate(temperature)
+    )
+    path = tmp_path / "thermo.csv"
+    path.write_text(f"step,time_ps,temperature_K,potential_eV,total_eV,stage\n{rows}\n")
+    summary = summarise_thermo(path)
+    assert summary is not None
+    assert summary.samples == 160
+    assert summary.means["temperature_K"].value == pytest.approx(300, abs=0.5)

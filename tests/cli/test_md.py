@@ -238,3 +238,72 @@ def test_ctrl_c_saves_and_tells(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert "stopped at step" in shown
     assert "go on with: nequip-openmm md --resume run" in shown
     assert "Traceback" not in shown
+
+
+def test_a_run_is_steered_on_standard_input_and_remembers(here: Path) -> None:
+    """set, pause, resume, checkpoint and stop as JSON lines; the temperature that was set outlives the process."""
+    command = [sys.executable, "-m", "nequip_openmm", "md"]
+    command += _options("--steps", "1000000", "--output", "run")
+    told = here / "events.jsonl"
+    process = subprocess.Popen(
+        [*command, "friction=50", "--events", str(told)],
+        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+
+    def say(order: dict[str, object], answer: str, **fields: object) -> dict[str, object]:
+        """Give an order; wait for the event that answers it."""
+        before = len(list(read_events(told)))
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        return _wait_for(told, before, {"ev": answer, **fields})
+
+    _wait_for(told, 0, {"ev": "sample", "temp_target": 300.0})
+    found = say({"cmd": "set", "temperature": 900, "friction": 80}, "set", temperature=900.0)
+    assert found["friction"] == 80.0
+    say({"cmd": "set", "temperature": -5}, "warning", code="bad-command")
+    say({"cmd": "dance"}, "warning", code="unknown-command")
+    paused = say({"cmd": "pause"}, "status", state="paused")
+    time.sleep(0.3)
+    say({"cmd": "set", "temperature": 700}, "set", step=paused["step"])  # no step was made
+    say({"cmd": "resume"}, "status", state="running")
+    _wait_for(told, 0, {"ev": "sample", "temp_target": 700.0})
+    say({"cmd": "checkpoint"}, "checkpoint")
+    done = say({"cmd": "stop"}, "done", reason="stopped")
+    assert process.wait(timeout=PATIENCE) == 0
+    process.stdin.close()
+    steps = int(done["step"]) + 200  # type: ignore[call-overload]
+    assert _call("--resume", "run", "--steps", str(steps)) == 0
+    samples = [e for e in read_events(here / "run" / "events.jsonl") if e["ev"] == "sample"]
+    assert {e["temp_target"] for e in samples if e["step"] > int(done["step"])} == {700.0}  # type: ignore[call-overload]
+
+
+def _wait_for(path: Path, first: int, wanted: dict[str, object]) -> dict[str, object]:
+    """Return the first event after so many that holds what is wanted."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        events = list(read_events(path))[first:] if path.exists() else []
+        for event in events:
+            if wanted.items() <= event.items():
+                return event
+        time.sleep(0.05)
+    raise AssertionError(f"no event {wanted} in {PATIENCE} s")
+
+
+def test_stages_come_from_a_file_and_resume(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "md.yaml").write_text(
+        "model: model.safetensors\nstructure: methanol.xyz\nplatform: Reference\nthermo_interval: 5\n"
+        "stages:\n"
+        "  - {name: heating, steps: 20, temperature: 50, temperature_end: 300, friction: 10}\n"
+        "  - {name: production, steps: 20, thermostat: nose-hoover}\n"
+    )
+    assert _call("md.yaml", "--output", "run") == 0
+    said = capsys.readouterr().err
+    assert "heating: nvt, 50 K to 300 K, to step 20" in said
+    assert "production: nvt, 300 K, to step 40" in said
+    assert _call("--resume", "run", "--steps", "60") == 0
+    assert yaml.safe_load((here / "run" / "spec.yaml").read_text())["stages"][1]["steps"] == 40
+    capsys.readouterr()
+    assert _call("--resume", "run", "--steps", "15") == 2
+    assert "the stages before the last have 20 already" in capsys.readouterr().err

@@ -141,7 +141,7 @@ def test_what_was_ordered_survives_a_resume_and_a_kill(make_spec: MakeSpec, tmp_
             {"steps": 40, "ensemble": "npt", "barostat": "anisotropic", "temperature_end": 400},
             "box",
         ),
-        ({"steps": 40, "ensemble": "npt", "barostat": "flexible"}, "box"),
+        ({"steps": 40, "ensemble": "npt", "barostat": "flexible", "molecules": True}, "box"),
         (
             {
                 "stages": [
