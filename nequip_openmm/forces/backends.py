@@ -7,6 +7,7 @@ before anything is imported.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import logging
 import re
@@ -26,9 +27,13 @@ __all__ = [
     "Choice",
     "available",
     "choose",
+    "choose_loaded",
     "import_openmm",
     "import_openmmtorch",
+    "incomplete_platforms",
 ]
+
+logger = logging.getLogger(__name__)
 
 BACKENDS = ("TorchForce", "PythonForce", "PythonTorchForce")
 FITS = "openmmtorch 1.5 with torch 2.9 and OpenMM 8.5"
@@ -103,6 +108,27 @@ def choose(backend: str = "auto") -> Choice:
     raise BackendError(python_force.reason)
 
 
+def choose_loaded(backend: str = "auto") -> Choice:
+    """Return the backend to use as `choose` does, after a look at the libraries that it loads.
+
+    openmmtorch 1.5 asks OpenMM 8.5.2 for a function that it does not have, on the OpenCL platform only, where the first step of a
+    TorchForce ends the process. If OpenMM has loaded that part of it, which it does in scripts that import torch before
+    openmm, ``"auto"`` is PythonForce; whoever asks for TorchForce is warned.
+    """
+    choice = choose(backend)
+    if choice.name != "TorchForce":
+        return choice
+    import_openmmtorch()
+    incomplete = incomplete_platforms()
+    if not incomplete:
+        return choice
+    reason = f"TorchForce would end the process on the platform {', '.join(incomplete)}"
+    if backend == "auto":
+        return Choice("PythonForce", reason)
+    logger.warning("%s: use PythonForce there, or another platform", reason)
+    return choice
+
+
 def import_openmm() -> ModuleType:
     """Return the module ``openmm``; raises `BackendError` with the command that installs it."""
     try:
@@ -146,15 +172,39 @@ def _load_missing_plugins() -> None:
 
     They link to torch's libraries, so in a script that imports openmm before torch they failed when OpenMM was imported, and
     a Context would find that the platform lacks a kernel. A platform that this machine does not have (OpenCL, CUDA) fails
-    again, which is no error.
+    again, which is no error. What lacks a function of OpenMM is left out: it would end the process when it is called.
     """
     openmm = import_openmm()
-    folder = Path(openmm.version.openmm_library_path) / "plugins"
     loaded = {Path(name).name for name in openmm.pluginLoadedLibNames}
-    for library in sorted(folder.glob("*OpenMMTorch*")):
-        if library.name not in loaded:
+    for library in _torch_plugins():
+        if library.name not in loaded and _is_complete(library):
             with suppress(openmm.OpenMMException):
                 openmm.Platform.loadPluginLibrary(str(library))
+
+
+def incomplete_platforms() -> list[str]:
+    """Return the platforms whose part of openmmtorch OpenMM has loaded although it lacks a function."""
+    loaded = {Path(name).name for name in import_openmm().pluginLoadedLibNames}
+    broken = [lib for lib in _torch_plugins() if lib.name in loaded and not _is_complete(lib)]
+    return [lib.name.split(".")[0].partition("OpenMMTorch")[2] for lib in broken]
+
+
+def _torch_plugins() -> list[Path]:
+    folder = Path(import_openmm().version.openmm_library_path) / "plugins"
+    return sorted(folder.glob("*OpenMMTorch*"))
+
+
+@cache
+def _is_complete(library: Path) -> bool:
+    """Return whether OpenMM has the function in question, or the library does not call it; loads nothing."""
+    if _FUNCTION.encode() + b"\0" not in library.read_bytes():
+        return True
+    cores = Path(import_openmm().version.openmm_library_path).glob("libOpenMM.*")
+    return any(hasattr(ctypes.CDLL(str(core)), _FUNCTION) for core in cores)
+
+
+# ContextImpl::getPositions(std::vector<Vec3>&), which has one more argument in OpenMM 8.5.2
+_FUNCTION = "_ZN6OpenMM11ContextImpl12getPositionsERSt6vectorINS_4Vec3ESaIS2_EE"
 
 
 def _availability(name: str, objection: str | None, packages: tuple[str, ...]) -> Availability:

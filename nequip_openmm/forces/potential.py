@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,12 +13,14 @@ import torch
 from nequip_openmm.engines import EngineName
 from nequip_openmm.errors import BackendError, UserError
 from nequip_openmm.forces import topology as topologies
-from nequip_openmm.forces.backends import choose, import_openmm, import_openmmtorch
+from nequip_openmm.forces.backends import choose_loaded, import_openmm, import_openmmtorch
 from nequip_openmm.forces.computation import Computation, TensorComputation, moved
 from nequip_openmm.forces.script import EngineModule, OpenMMModule, script_module
 from nequip_openmm.potential import Potential, load
 
 __all__ = ["FORCE_NAME", "PRECISIONS", "NequIPPotential"]
+
+logger = logging.getLogger(__name__)
 
 FORCE_NAME = "NequIP"
 PRECISIONS = {"single": torch.float32, "double": torch.float64}
@@ -208,11 +211,13 @@ class NequIPPotential:
         types = topologies.atom_types(topology, self.potential.species, chosen).tolist()
         box = topologies.box_vectors(topology, len(types))
         is_periodic = _checked_flag(periodic, box is not None)
+        choice = choose_loaded(backend)
+        logger.info("%s: %s", choice.name, choice.reason)
         make = {
             "TorchForce": _torch_force,
             "PythonForce": _python_force,
             "PythonTorchForce": _python_torch_force,
-        }[choose(backend).name]
+        }[choice.name]
         force = make(self._prepared(precision, properties), types, is_periodic, chosen)
         force.setUsesPeriodicBoundaryConditions(is_periodic)
         force.setName(name)
