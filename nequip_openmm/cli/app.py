@@ -32,6 +32,7 @@ COMMANDS = {
     "evaluate": "Measure a potential against a data set.",
     "md": "Run molecular dynamics in OpenMM.",
     "import": "Turn a checkpoint of the official nequip package into a model file.",
+    "check": "Say what of this installation works.",
     "demo": "Train on methanol at CCSD(T), test, simulate, report.",
 }
 

@@ -182,11 +182,15 @@ def _load_missing_plugins() -> None:
                 openmm.Platform.loadPluginLibrary(str(library))
 
 
-def incomplete_platforms() -> list[str]:
-    """Return the platforms whose part of openmmtorch OpenMM has loaded although it lacks a function."""
-    loaded = {Path(name).name for name in import_openmm().pluginLoadedLibNames}
-    broken = [lib for lib in _torch_plugins() if lib.name in loaded and not _is_complete(lib)]
-    return [lib.name.split(".")[0].partition("OpenMMTorch")[2] for lib in broken]
+def incomplete_platforms(loaded: bool = True) -> list[str]:
+    """Return the platforms whose part of openmmtorch lacks a function of OpenMM; only those that OpenMM has loaded, or all."""
+    names = {Path(name).name for name in import_openmm().pluginLoadedLibNames}
+    broken = [lib for lib in _torch_plugins() if not _is_complete(lib)]
+    return [
+        lib.name.split(".")[0].partition("OpenMMTorch")[2]
+        for lib in broken
+        if not loaded or lib.name in names
+    ]
 
 
 def _torch_plugins() -> list[Path]:
