@@ -25,6 +25,7 @@ from ipi_driver.analysis.tables import (
     estimators_text,
     fact_rows,
     families,
+    quantum_text,
 )
 from nequip_openmm.analysis.report import Section, write_report
 from nequip_openmm.errors import UserError
@@ -78,26 +79,8 @@ def write_pimd_report(
     with atomic_write(folder / NUMBERS) as temporary:
         numbers = [_as_json(asdict(summary)) for summary in summaries]
         temporary.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
-    return write_report(folder / REPORT, "Path-integral report", sections, lead=_lead(summaries))
-
-
-def _lead(summaries: Sequence[Summary]) -> str:
-    """Return the quantum effect on the lightest atoms, which is what a path-integral run is for."""
-    best = max(
-        (one for one in summaries if one.total.kinetic_cv is not None),
-        key=lambda one: one.n_beads,
-        default=None,
-    )
-    if best is None:
-        return ""
-    parts = [
-        f"{1000.0 * one.kinetic_cv.value:.1f} meV for {one.name}"
-        for one in best.elements or (best.total,)
-        if one.kinetic_cv is not None
-    ]
-    return (
-        f"Quantum kinetic energy per atom with {best.n_beads} beads at {best.temperature:g} K: {', '.join(parts)}; "
-        f"classical {1000.0 * best.classical:.1f} meV."
+    return write_report(
+        folder / REPORT, "Path-integral report", sections, lead=quantum_text(summaries)
     )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "estimators_text",
     "fact_rows",
     "families",
+    "quantum_text",
     "with_error",
 ]
 
@@ -100,6 +101,26 @@ def estimators_text(summary: Summary) -> str:
     if math.hypot(cv.error, td.error) > LARGE * cv.value:
         return "The two estimators agree, but their errors are still large: run longer."
     return "The two estimators agree within their errors, so the time step resolves the modes of the ring polymer."
+
+
+def quantum_text(summaries: Sequence[Summary]) -> str:
+    """Return the kinetic energies in the run with the most beads, beside the classical one."""
+    best = max(
+        (one for one in summaries if one.total.kinetic_cv is not None),
+        key=lambda one: one.n_beads,
+        default=None,
+    )
+    if best is None:
+        return ""
+    parts = [
+        f"{1000.0 * one.kinetic_cv.value:.1f} meV for {one.name}"
+        for one in best.elements or (best.total,)
+        if one.kinetic_cv is not None
+    ]
+    return (
+        f"Quantum kinetic energy per atom with {best.n_beads} beads at {best.temperature:g} K: {', '.join(parts)}; "
+        f"classical {1000.0 * best.classical:.1f} meV."
+    )
 
 
 def families(summaries: Sequence[Summary]) -> list[list[Summary]]:

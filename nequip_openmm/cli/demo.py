@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from rich.table import Table
 from nequip_openmm.errors import DataError
 
 if TYPE_CHECKING:
+    from nequip_openmm.analysis.report import Section
     from nequip_openmm.data import Dataset
     from nequip_openmm.data.split import Split
     from nequip_openmm.simulation import SimulationResult
@@ -34,6 +36,9 @@ N_VALID, N_TEST = 30, 50
 TEMPERATURE_K = 300.0
 TIMESTEP_FS = 0.5
 STEPS = 4000  # 2 ps
+PARTS = 5
+PLUGINS = "nequip_openmm.demo"
+"""Entry points of further parts: functions of model, structure, folder, steps and console that return report sections."""
 
 
 def demo(
@@ -43,7 +48,7 @@ def demo(
     ] = None,
     dataset: Annotated[Path, typer.Option(help="Another data set.")] = DATASET,
 ) -> None:
-    """Train on methanol at CCSD(T), test, simulate, report."""
+    """Train on methanol at CCSD(T), test, simulate, with path integrals where i-PI is installed, report."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     folder = _new_folder(output)
     Demo(folder, dataset, console).run()
@@ -64,7 +69,7 @@ class Demo:
     settings
         Training settings that differ from the ``quick`` preset, as ``key=value``.
     steps
-        Time steps of the simulation.
+        Time steps of every simulation.
     seconds
         Wall time of every part so far.
     """
@@ -87,13 +92,16 @@ class Demo:
             errors = self._test(data)
         with self._part("simulate"):
             simulation = self._simulate(data)
+        more = self._further_parts()
         with self._part("plot and report"):
-            self._report(data, training, errors, simulation)
+            self._report(data, training, errors, simulation, more)
         self._print_summary(errors, simulation)
 
     @contextmanager
     def _part(self, title: str) -> Iterator[None]:
-        self.console.rule(f"[bold]{len(self.seconds) + 1}/5 {title}", align="left")
+        self.console.rule(
+            f"[bold]{len(self.seconds) + 1}/{PARTS + len(self._plugins)} {title}", align="left"
+        )
         begin = time.perf_counter()
         yield
         self.seconds[title] = time.perf_counter() - begin
@@ -143,12 +151,11 @@ class Demo:
 
         from nequip_openmm.simulation import SimulationSpec, run_simulation
 
-        start = self.folder / "start.xyz"
         test = data.subset(self._split().test)
-        ase.io.write(start, test[int(test.energies.argmin())].to_ase())
+        ase.io.write(self._start, test[int(test.energies.argmin())].to_ase())
         spec = SimulationSpec(
             model=self.model,
-            structure=start,
+            structure=self._start,
             ensemble="nvt",
             temperature=TEMPERATURE_K,
             timestep=TIMESTEP_FS,
@@ -163,12 +170,23 @@ class Demo:
         )
         return run_simulation(spec, self.folder / "md", console=self.console)
 
+    def _further_parts(self) -> list[Section]:
+        """Take the parts that other packages add; return their sections of the report."""
+        sections = []
+        for plugin in self._plugins:
+            with self._part(plugin.name):
+                folder = self.folder / plugin.name.replace(" ", "-")
+                part = plugin.load()
+                sections += part(self.model, self._start, folder, self.steps, self.console)
+        return sections
+
     def _report(
         self,
         data: Dataset,
         training: TrainingResult,
         errors: Errors,
         simulation: SimulationResult,
+        more: list[Section],
     ) -> Path:
         from nequip_openmm.analysis import plots, report
 
@@ -189,6 +207,7 @@ class Demo:
             report.simulation_section(
                 simulation.folder, self._simulation_facts(simulation), thermo
             ),
+            *more,
             report.timings_section(self.seconds),
             report.Section("Do it again, or go on", code=self._commands()),
         ]
@@ -270,7 +289,7 @@ class Demo:
         return f"""
 {program} train --dataset {data} --preset balanced --output better
 {program} evaluate {self.model} {data} --indices {self.folder}/train/split.json:test
-{program} md --model {self.model} --structure {self.folder}/start.xyz --steps 20000 --output longer
+{program} md --model {self.model} --structure {self._start} --steps 20000 --output longer
 {python} {self.folder}/md/simulate.py
 """
 
@@ -280,6 +299,15 @@ class Demo:
     def model(self) -> Path:
         """The trained potential."""
         return self.folder / "model.safetensors"
+
+    @property
+    def _start(self) -> Path:
+        """Where simulations start: the test frame of the lowest energy."""
+        return self.folder / "start.xyz"
+
+    @property
+    def _plugins(self) -> list[EntryPoint]:
+        return sorted(entry_points(group=PLUGINS))
 
     def _split(self) -> Split:
         from nequip_openmm.data.split import Split

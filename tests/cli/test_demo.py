@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,9 @@ def test_demo_leaves_model_metrics_trajectory_plots_and_report(
     for name in ("learning-curves", "parity", "thermo"):
         assert (folder / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     report = (folder / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 3
+    has_ipi = find_spec("ipi") is not None
+    assert report.count("data:image/png;base64,") == 3 + has_ipi
+    assert ("Quantum kinetic energy per atom with 32 beads" in report) == has_ipi
     assert f"{errors['forces_mae_mev_per_angstrom']:.1f} meV/Å" in report
     shown = capsys.readouterr().err
     assert "Summary" in shown
