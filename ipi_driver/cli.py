@@ -127,7 +127,9 @@ def drive(
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command and exit."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the client takes signals over
-    sys.exit(_run(argv))
+    code = _run(argv)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already
+    sys.exit(code)
 
 
 def _address(
