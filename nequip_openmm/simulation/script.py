@@ -132,7 +132,6 @@ def _minimisation(spec: SimulationSpec) -> str:
 if relaxing is not simulation:
     relaxed = relaxing.context.getState(positions=True)
     simulation.context.setPositions(relaxed.getPositions(asNumpy=True))
-
 """
 
 
@@ -199,7 +198,7 @@ def next_stage(before, integrator):
 def _stage(spec: SimulationSpec, phase: Phase, before: Phase | None = None) -> str:
     """Return the lines that make barostat and integrator of a stage, and its Simulation after the first."""
     title = (
-        f"\n# --- {phase.name}: {phase.ensemble}, to step {phase.end} ---\n" if phase.name else ""
+        f"# --- {phase.name}: {phase.ensemble}, to step {phase.end} ---\n" if phase.name else ""
     )
     removal = "system.removeForce(system.getNumForces() - 1)  # the barostat\n"
     lines = title + (removal if before is not None and before.has_barostat else "")
