@@ -1,13 +1,14 @@
 """i-PI as a child process of the runner.
 
-Does what the ``i-pi`` command does, and in addition: ends when the runner is gone, says why it failed, ends when a thread of
-i-PI died (i-PI alone would wait for ever), and writes a checkpoint when ordered to.
+Does what the ``i-pi`` command does, and in addition: ends when the runner is gone, says why it failed, survives drivers killed
+at any moment, ends when a thread of i-PI died (i-PI alone would wait for ever), and writes a checkpoint when ordered to.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -16,6 +17,7 @@ from typing import Any
 
 import ipi.utils.softexit
 from ipi.engine.simulation import Simulation
+from ipi.interfaces.sockets import DriverSocket
 from ipi.utils.softexit import softexit
 
 from ipi_driver.runner.link import ORDERED, Link
@@ -34,6 +36,7 @@ class _Server:
         self.link = Link(descriptor, self._obey)
         threading.excepthook = self._thread_died
         ipi.utils.softexit.SOFTEXITLATENCY = LATENCY_S
+        DriverSocket.recv_into = _recv_into
 
     def run(self, path: str) -> None:
         """Run a simulation; does not return."""
@@ -93,6 +96,17 @@ class _Server:
         with atomic_write(Path(ORDERED)) as temporary:
             temporary.write_text(text, encoding="utf-8")
         self.link.report("checkpoint", path=ORDERED, step=step)
+
+
+def _recv_into(connection: socket.socket, *buffer: Any) -> int:
+    """Read as sockets do, a reset of the connection being the end of it.
+
+    A driver that is killed before it has read all it was sent resets its connection. i-PI 3.3 knows the end of a stream only.
+    """
+    try:
+        return socket.socket.recv_into(connection, *buffer)
+    except ConnectionError:
+        return 0
 
 
 def _print_traceback(error: Exception) -> None:

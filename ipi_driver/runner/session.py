@@ -253,7 +253,7 @@ class Session:
         return RunFailed(
             f"i-PI stopped at step {self.step}: {failure['type']}: {message}",
             code="ipi",
-            hint=f"See {files.IPI_LOG} in the run folder.",
+            hint=f"See {files.IPI_LOG} in the run folder; once the cause is gone, go on with --resume.",
         )
 
     def _ended_early(self, server: Child) -> RunFailed:

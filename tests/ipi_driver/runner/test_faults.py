@@ -61,6 +61,19 @@ def test_a_driver_that_dies_is_replaced_and_no_step_is_missing(
     assert frame_steps(tmp_path / "run" / "simulation.xc.xyz") == list(range(0, 61, 10))
 
 
+def test_a_driver_killed_before_it_has_read_is_replaced(make_spec: Make, start_run: Start) -> None:
+    """What is left unread resets the connection, which i-PI alone does not survive."""
+    run = start_run(make_spec(steps=LONG))
+    _, driver = run.children()
+    os.kill(driver, signal.SIGSTOP)
+    time.sleep(0.5)  # i-PI sends the next request meanwhile
+    os.kill(driver, signal.SIGKILL)
+    done = steps_of(run.folder)[-1]
+    wait_for(lambda: steps_of(run.folder)[-1] > done + 20, "steps with the next driver")
+    run.send(signal.SIGTERM)
+    assert run.end()[0] == 128 + signal.SIGTERM
+
+
 def test_drivers_that_keep_dying_end_the_run(
     make_spec: Make, tmp_path: Path, fault: Callable[..., None]
 ) -> None:
