@@ -61,7 +61,9 @@ class Way:
 
 
 def _ways() -> list[Any]:
-    names = {openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())}
+    names = {
+        openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())
+    }
     found = []
     for platform in ("Reference", "CPU", "OpenCL", "CUDA"):
         for backend in available():

@@ -39,7 +39,9 @@ def test_forces_are_minus_the_slope_of_the_energy(name: str, way: Way) -> None:
             context.setPositions(case.positions + step * direction)
             energies.append(energy_and_forces(context)[0])
         slope = (energies[0] - energies[1]) / 4e-5
-        assert slope == pytest.approx(-np.vdot(forces, direction), abs=3e-7 * np.linalg.norm(forces))
+        assert slope == pytest.approx(
+            -np.vdot(forces, direction), abs=3e-7 * np.linalg.norm(forces)
+        )
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -66,7 +68,7 @@ def assert_images_do_not_matter(case: Case, potential: Potential, way: Way) -> N
     wrapped.wrap()
     written_otherwise = {
         "together by a lattice vector": case.atoms.positions + cell[0] - 2.0 * cell[2],
-        "together by any vector": case.atoms.positions + [3.1, -7.7, 12.3],
+        "together by any vector": case.atoms.positions + np.array([3.1, -7.7, 12.3]),
         "one by one": case.atoms.positions + rng.integers(-3, 4, (len(case.atoms), 3)) @ cell,
         "wrapped": wrapped.positions,
     }
@@ -91,9 +93,7 @@ def test_a_cell_repeated_is_so_many_times_the_cell(
     energy, forces = way.evaluate(strong_potential(), case)
     found = way.evaluate(strong_potential(), larger)
     assert found[0] == pytest.approx(n * energy, rel=1e-12)
-    np.testing.assert_allclose(
-        found[1], np.tile(forces, (n, 1)), atol=1e-9 * np.abs(forces).max()
-    )
+    np.testing.assert_allclose(found[1], np.tile(forces, (n, 1)), atol=1e-9 * np.abs(forces).max())
 
 
 def _reduced(atoms: ase.Atoms) -> ase.Atoms:
@@ -114,4 +114,8 @@ def test_every_way_gives_what_the_potential_gives(dtype: torch.dtype, way: Way) 
     expected = potential.evaluate(case.atoms)
     energy, forces = way.evaluate(potential, case)
     assert energy / EV_TO_KJ_PER_MOL == pytest.approx(expected.energy, rel=1e-11)
-    np.testing.assert_allclose(forces / (EV_TO_KJ_PER_MOL / ANGSTROM_TO_NM), expected.forces, atol=1e-6 if dtype == torch.float32 else 1e-10)
+    np.testing.assert_allclose(
+        forces / (EV_TO_KJ_PER_MOL / ANGSTROM_TO_NM),
+        expected.forces,
+        atol=1e-6 if dtype == torch.float32 else 1e-10,
+    )
