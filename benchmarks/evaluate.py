@@ -56,6 +56,7 @@ TARGETS = {  # the least ratio, and the most ms, that were asked for
 }
 
 
+NOT_MEASURED = "-"
 COMPARISONS = (  # two of (engine, precision), and what was asked for
     (("fused", "float32"), ("reference", "float32"), "E ≤ 1e-6 of its spread, F ≤ 1e-5 eV/Å"),
     (("fused", "float64"), ("reference", "float64"), "≤ 1e-9"),
@@ -119,14 +120,16 @@ class Benchmark:
                 peer_energy, peer_forces = calls[best]() if best else (np.nan, np.nan * forces)
                 table.add(
                     model, name, f"{n_pairs(model, atoms):,}", timings["ours"],
-                    *(timings.get(m, "no") for m in MODES), f"{ratio:.1f}",
+                    *(timings.get(m, NOT_MEASURED) for m in MODES), f"{ratio:.1f}",
                     f"{abs(energy - peer_energy) / len(atoms):.1e}", f"{rms(forces - peer_forces):.1e}",
                     f"{rms(forces):.2f}",
                 )  # fmt: skip
                 reasons_of_all |= {(model, m): text for m, text in reasons.items()}
                 self._check_speed(model, name, ratio, timings["ours"].median)
-        for (model, mode), reason in reasons_of_all.items():
-            print(f"\n{model}, {mode}: {reason}")
+        if reasons_of_all:
+            told = self.table("modes that do not work", 2, "model", "mode", "why")
+            for (model, mode), reason in reasons_of_all.items():
+                told.add(model, mode, reason.replace("|", "/"))
 
     def _check_speed(self, model: str, name: str, ratio: float, seconds: float) -> None:
         asked = TARGETS.get((model, name))
@@ -206,7 +209,7 @@ class Benchmark:
                 small = len(structure(name)) <= LARGEST[model]
                 modes = self.options.modes if small else ()
                 cells = {m: self._told_peak(model, name, m) for m in ("fused", *modes)}
-                table.add(model, name, cells["fused"], *(cells.get(m, "no") for m in MODES))
+                table.add(model, name, cells["fused"], *(cells.get(m, NOT_MEASURED) for m in MODES))
 
     def accuracy(self) -> None:
         table = self.table(
@@ -277,8 +280,7 @@ class Benchmark:
         try:
             found = peak_memory("evaluate", model, name, what, self.options.threads)
         except RuntimeError as error:
-            print(f"\n{model}, {what}: {error}\n")
-            return "no"
+            return f"fails: {' '.join(str(error).split())[-80:]}".replace("|", "/")
         return f"{found['peak']:.0f} ({found['peak'] - found['before']:.0f} beyond imports)"
 
 

@@ -121,7 +121,7 @@ def main() -> None:
             best = min((t.median for t in peers if t is not None), default=np.nan)
             table.add(
                 model, name, options.beads, singles, batch, f"{100 * share:.0f} %",
-                *(t or "no" for t in peers[:-1]), f"{best / batch.median:.0f}", f"{error:.1e}",
+                *(t or "-" for t in peers[:-1]), *(("-", "-") if np.isnan(best) else (f"{best / batch.median:.0f}", f"{error:.1e}")),
             )  # fmt: skip
             if len(structure(name)) <= LARGEST:
                 targets.append(

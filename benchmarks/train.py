@@ -168,8 +168,8 @@ def speed(options: argparse.Namespace) -> list[tuple[str, str, str]]:
             fused = timings["fused"].median
             ratios = {m: timings[m].median / fused for m in PEERS if m in timings}
             table.add(
-                model, n, *(timings.get(k, "no") for k in ("fused", "reference", *PEERS)),
-                milliseconds(fused / n), *(f"{ratios[m]:.1f}" if m in ratios else "no" for m in PEERS),
+                model, n, *(timings.get(k, "-") for k in ("fused", "reference", *PEERS)),
+                milliseconds(fused / n), *(f"{ratios[m]:.1f}" if m in ratios else "-" for m in PEERS),
                 *(f"{value:.1e}" for value in differences(model, n)),
             )  # fmt: skip
             if model in TARGETS and ratios:
