@@ -61,7 +61,7 @@ def _equilibrated(arguments: argparse.Namespace, folder: Path) -> Path:
         structure=arguments.structure,
         ensemble="nvt",
         friction=10.0,
-        minimise=True,
+        minimise=arguments.minimise,
         steps=_steps(arguments.equilibration, arguments.timestep),
         trajectory_format="xyz",
         **_common(arguments, arguments.engines[0]),
@@ -116,6 +116,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--equilibration", type=float, default=2.0, help="ps with a thermostat before"
     )
+    parser.add_argument("--minimise", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--timestep", type=float, default=0.5, help="fs")
     parser.add_argument("--temperature", type=float, default=300.0, help="K")
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "float64"))
