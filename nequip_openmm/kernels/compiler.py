@@ -6,6 +6,7 @@ the environment variable ``NEQUIP_OPENMM_CC`` names another one, such as ``gcc``
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import importlib.util
@@ -13,6 +14,7 @@ import logging
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -101,7 +103,7 @@ def cache_folder() -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        temporary = Path(tempfile.mkdtemp(prefix="nequip-openmm-"))
+        temporary = _temporary_folder()
         logger.warning(
             "compiled kernels cannot be kept in %s (%s); set NEQUIP_OPENMM_CACHE to a folder that can be written",
             folder,
@@ -109,6 +111,14 @@ def cache_folder() -> Path:
         )
         return temporary
     return folder
+
+
+@cache
+def _temporary_folder() -> Path:
+    """Return a folder that is removed when the process ends."""
+    folder = tempfile.mkdtemp(prefix="nequip-openmm-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _compiler() -> tuple[str, ...]:
@@ -143,9 +153,10 @@ def _flags(compiler: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _compiler_version(compiler: tuple[str, ...]) -> tuple[str, ...]:
-    if "ziglang" in compiler:
-        return ("ziglang", metadata.version("ziglang"))
-    return compiler
+    if "ziglang" not in compiler:
+        return compiler
+    options = compiler[compiler.index("ziglang") + 1 :]  # wherever the Python is that runs it
+    return ("ziglang", metadata.version("ziglang"), *options)
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from nequip_openmm.kernels.compiler import load_library
 from nequip_openmm.kernels.memory_map import MemoryMap
 from nequip_openmm.kernels.network_source import network_source
 from nequip_openmm.kernels.tables import radial_tables
+from nequip_openmm.kernels.threads import team
 from nequip_openmm.kernels.weights import pack_weights
 from nequip_openmm.kernels.workspace import Call, Workspace, aligned
 from nequip_openmm.model.nequip import NequIP
@@ -141,12 +141,14 @@ class Engine:
         self.library.prepare(reference)
         evaluate = self.library.evaluate
         others = [
-            _team().submit(evaluate, reference, ctypes.c_int64(rank)) for rank in range(1, slots)
+            team().submit(evaluate, reference, ctypes.c_int64(rank)) for rank in range(1, slots)
         ]
-        evaluate(reference, ctypes.c_int64(0))
-        for other in others:
-            if not other.cancel():  # one that has not begun is not needed any more
-                other.result()
+        try:
+            evaluate(reference, ctypes.c_int64(0))
+        finally:  # nor may Ctrl-C free memory that they use
+            for other in others:
+                if not other.cancel():  # one that has not begun is not needed any more
+                    other.result()
 
     def _fold(self, model: NequIP, bits: int) -> dict[str, NDArray[Any]]:
         """Return all that depends on the weights and on nothing else."""
@@ -189,12 +191,6 @@ def register_bytes() -> int:
     header = (resources.files("nequip_openmm.kernels") / "c" / "vector.h").read_text()
     code = f"#define REAL 32\n{header}\nint register_bytes(void) {{ return BYTES; }}\n"
     return int(load_library("registers", code, announces=False).register_bytes())
-
-
-@cache
-def _team() -> ThreadPoolExecutor:
-    """Return the threads that all engines share."""
-    return ThreadPoolExecutor(thread_name_prefix="nequip-engine")
 
 
 def _doubles(values: torch.Tensor) -> FloatArray:

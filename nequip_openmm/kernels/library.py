@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import resources
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from nequip_openmm.kernels.compiler import load_library
 from nequip_openmm.kernels.products import products_source, triples
+from nequip_openmm.kernels.threads import team
 
 __all__ = ["address", "library", "run_parts"]
 
@@ -39,7 +39,7 @@ def library(l_max: int, dtype: torch.dtype) -> ctypes.CDLL:
         (folder / "convolution.c").read_text(),
         (folder / "gate.c").read_text(),
     ]
-    found = load_library(f"training-l{l_max}-float{bits}", "\n".join(parts))
+    found = load_library(f"training kernels l{l_max} float{bits}", "\n".join(parts))
     found.share_rows.restype = ctypes.c_int64
     return found
 
@@ -51,12 +51,9 @@ def address(tensor: Tensor | None) -> ctypes.c_void_p:
 
 def run_parts(function: Callable[..., object], calls: Sequence[Sequence[object]]) -> None:
     """Call a C function with several lists of arguments at once, one thread for each; the first is the caller's."""
-    others = [_team(len(calls) - 1).submit(function, *arguments) for arguments in calls[1:]]
-    function(*calls[0])
-    for other in others:
-        other.result()
-
-
-@cache
-def _team(n_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="nequip-openmm-training")
+    others = [team().submit(function, *arguments) for arguments in calls[1:]]
+    try:
+        function(*calls[0])
+    finally:  # nor may Ctrl-C free memory that they use
+        for other in others:
+            other.result()

@@ -91,6 +91,7 @@ class LinearStep:
     def curvature(self, dg: Tensor) -> Tensor:
         """Return ġ Wᵀ; leave ẋᵀ g + xᵀ ġ."""
         n = self.n_nodes
+        self.gradients = []
         for mix in self.products:
             gradient = mix.inner(self.x, n).t() @ mix.outer(dg, n)
             self.gradients.append(gradient.addmm_(mix.inner(self.dx, n).t(), mix.outer(self.g, n)))
@@ -139,6 +140,7 @@ class SelfConnectionStep:
     def curvature(self, dg: Tensor, dgx: Tensor) -> None:
         """Add to dgx."""
         n = len(self.is_type)
+        self.gradients = []
         for mix, x, dx in zip(self.products, self.spread, self.dspread):
             gradient = (x.t() @ mix.outer(dg, n)).addmm_(dx.t(), mix.outer(self.g, n))
             self.gradients.append(gradient.view(-1, mix.n_in, mix.n_out))

@@ -51,6 +51,16 @@ def test_all_that_the_machine_code_depends_on_is_in_the_name(empty_cache, monkey
     assert compiler._library_path("test", CODE, compiler._compiler()) != found
 
 
+def test_options_of_ones_own_are_another_file(empty_cache, monkeypatch):
+    names = set()
+    for options in ("", " -mno-avx512f", " -mno-avx"):
+        monkeypatch.setenv("NEQUIP_OPENMM_CC", "python -m ziglang cc" + options)
+        names.add(compiler._library_path("test", CODE, compiler._compiler()))
+    monkeypatch.delenv("NEQUIP_OPENMM_CC")
+    assert len(names) == 3
+    assert compiler._library_path("test", CODE, compiler._compiler()) in names
+
+
 def test_wrong_code_is_an_error_and_leaves_nothing(empty_cache):
     with pytest.raises(BackendError, match=r"compiling the kernels failed.*error"):
         compiler.load_library("test code", "int answer(void) { return forty_two; }\n")

@@ -1,4 +1,6 @@
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import ase
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from nequip_openmm.data.batch import Batch, collate
 from nequip_openmm.data.frame import Frame
 from nequip_openmm.data.verlet import PairList
+from nequip_openmm.kernels import workspace
 from nequip_openmm.kernels.engine import Engine
 from nequip_openmm.model.derivatives import energy_and_derivatives
 from tests.model.cases import MODELS, SPECIES, STRUCTURES, build, ethanol, frame
@@ -200,6 +203,47 @@ def test_many_threads_may_call_at_once(engine):
     for t in threads:
         t.join(timeout=120)
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["l2-parity", "wide-behind-narrow", "deep-readout", "zbl"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_nothing_is_read_that_was_not_written_nor_written_behind_the_memory(
+    name, dtype, monkeypatch
+):
+    taken = []
+
+    def full_of_nan(size, kind):
+        n_bytes = size * kind.itemsize
+        taken.append((np.full(n_bytes + 4096, 0xFF, dtype=np.uint8), n_bytes))
+        return taken[-1][0][:n_bytes].view(kind)
+
+    model = build(dtype=dtype, **ARCHITECTURES[name])
+    batch = batch_of(*(frame(structure) for structure in STRUCTURES))
+    wanted = evaluate(Engine(model, threads=2), batch)
+    monkeypatch.setattr(workspace, "empty", full_of_nan)
+    monkeypatch.setattr(workspace, "SPARE", 1.0)
+    found = evaluate(Engine(model, threads=2), batch)
+    assert len(taken) > 10
+    assert all((raw[n_bytes:] == 0xFF).all() for raw, n_bytes in taken)
+    for a, b in zip(found, wanted):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_goes_on_with_threads_of_its_own(model):
+    engine, batch = Engine(model, threads=3), big_batch()
+    wanted = evaluate(engine, batch).forces.tobytes()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, evaluate(engine, batch).forces.tobytes()[:1000])
+        os._exit(0)
+    os.close(write)
+    with ThreadPoolExecutor(1) as reader:
+        found = reader.submit(os.read, read, 1000).result(timeout=60)
+    os.waitpid(child, 0)
+    assert found == wanted[:1000]
 
 
 def test_large_systems_after_small_ones(engine):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -134,6 +137,42 @@ def test_energies_alone_can_be_learnt_from() -> None:
         results.append([p.grad.clone() for p in model.parameters() if p.requires_grad])
     for found, wanted in zip(*results):
         assert deviation(found, wanted) < 1e-9
+
+
+def test_gradients_may_be_asked_for_twice() -> None:
+    model = cases.build(**cases.MODELS["l1"]).train()
+    labels = batch("ethanol")
+    fused = FusedNequIP(model).energy_and_derivatives(labels, virial=True, create_graph=True)
+    total = loss(fused, labels)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    first, second = (torch.autograd.grad(total, parameters, retain_graph=True) for _ in range(2))
+    for a, b in zip(first, second):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_does_not_wait_for_its_parent_s_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nequip_openmm.kernels.training.WEIGHTS_PER_THREAD", 10)
+    fused, labels = FusedNequIP(cases.build(**cases.MODELS["l1"]), 3), batch("ethanol")
+    torch.set_num_threads(1)  # torch's own threads do not survive a fork
+    fused.energy_and_derivatives(labels)
+    child = os.fork()
+    if child == 0:
+        fused.energy_and_derivatives(labels)
+        os._exit(0)
+    for _ in range(600):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the forked process hangs")
+    assert status == 0
 
 
 def test_results_without_a_graph_are_detached() -> None:

@@ -91,11 +91,11 @@ static void find_pairs(const Call *call, int64_t begin, int64_t end) {
             const double cutoff = call->cutoffs[call->types[i] * TYPES + call->types[j]];
             const double r = sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
             if (r >= cutoff && r - r == 0) continue; /* infinity is not far, it is wrong */
-            const double u = r / cutoff * call->intervals;
-            if (!(u >= 0 && r > 0)) { /* not a number, or atoms on top of each other */
-                energy = 0.0 / 0.0;
+            if (!(r > 0 && r < cutoff)) { /* not finite, or atoms on top of each other */
+                energy = __builtin_nan("");
                 continue;
             }
+            const double u = r / cutoff * call->intervals;
             int64_t k = (int64_t)u;
             k = k < call->intervals ? k : call->intervals - 1;
             pairs->neighbour[s] = (int32_t)j;
