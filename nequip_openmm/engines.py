@@ -174,7 +174,9 @@ def choose_engine(model: NequIP, wanted: str = "auto", threads: int | None = Non
     except BackendError as error:
         if wanted == "fused":
             raise
-        logger.info("the fast engine cannot be used, the reference is: %s", error)
+        # a model on a GPU is expected; on the CPU everything takes many times longer
+        level = logging.WARNING if model.device.type == "cpu" else logging.INFO
+        logger.log(level, "the fast engine cannot be used, the reference is: %s", error)
         return Chosen(ReferenceEngine(model), "reference", str(error))
 
 

@@ -39,14 +39,16 @@ def choose_evaluation(model: NequIP, engine: str = "auto") -> Evaluation:
     BackendError
         If ``"fused"`` is asked for and does not work here.
     """
-    if engine != "reference":
-        try:
-            return _fused(model)
-        except BackendError as error:
-            if engine == "fused":
-                raise
-            log.info("trained without the fast engine: %s", error)
-    return partial(energy_and_derivatives, model)
+    reference = partial(energy_and_derivatives, model)
+    if engine == "reference" or (engine == "auto" and model.device.type != "cpu"):
+        return reference
+    try:
+        return _fused(model)
+    except BackendError as error:
+        if engine == "fused":
+            raise
+        log.warning("training takes many times longer without the fast engine: %s", error)
+        return reference
 
 
 def _fused(model: NequIP) -> Evaluation:

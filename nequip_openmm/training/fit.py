@@ -80,9 +80,10 @@ def fit(
 
 
 def choose_accelerator(settings: TrainingSettings) -> str:
-    """Return ``"gpu"`` or ``"cpu"``; raises `ConfigError` for a GPU, or as many, that are not here."""
+    """Return ``"gpu"`` or ``"cpu"``, which the fused engine needs; raises `ConfigError` for GPUs that are not here."""
     n_gpus = torch.cuda.device_count()
-    if settings.accelerator == "cpu" or (settings.accelerator == "auto" and n_gpus == 0):
+    prefers_cpu = n_gpus == 0 or settings.engine == "fused"
+    if settings.accelerator == "cpu" or (settings.accelerator == "auto" and prefers_cpu):
         return "cpu"  # Apple's GPU knows no float64
     if n_gpus < settings.devices:
         raise ConfigError(

@@ -22,6 +22,7 @@ from nequip_openmm.runs import Commands, EventStream, RunFolder
 from nequip_openmm.runs.failures import failures_told, logged_to
 from nequip_openmm.training.checkpoints import FOLDER, LAST, load_checkpoint
 from nequip_openmm.training.config import TrainingConfig, TrainingSettings
+from nequip_openmm.training.engine import choose_evaluation
 from nequip_openmm.training.evaluate import evaluate_model
 from nequip_openmm.training.export import ModelExport
 from nequip_openmm.training.failures import memory_failure
@@ -124,6 +125,8 @@ def train(
     state = _last_state(output) if resume else None
     preparation = _prepare(config, output, state, shows_progress=console is not None)
     module = _module(config.training, preparation, state)
+    if choose_accelerator(config.training) == "cpu":
+        choose_evaluation(module.model, config.training.engine)  # compiles, where the user reads it
     best = Best(**state["best"]) if state else Best()
     if not is_first:
         return _result(output, module, best, fit(module, best, None))

@@ -12,6 +12,7 @@ from nequip_openmm.kernels.training import FusedNequIP
 from nequip_openmm.training import train
 from nequip_openmm.training.checkpoints import FOLDER, LAST, load_checkpoint
 from nequip_openmm.training.engine import choose_evaluation
+from nequip_openmm.training.fit import choose_accelerator
 from tests.model import cases
 
 from .conftest import Config
@@ -56,6 +57,25 @@ def test_without_a_compiler_fused_is_refused(
     _without_compiler(monkeypatch, tmp_path)
     with pytest.raises(BackendError, match="no-such-compiler"):
         choose_evaluation(cases.build(l_max=3), "fused")
+
+
+def test_what_cannot_be_is_said_before_anything_is_written(
+    tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "run"
+    _without_compiler(monkeypatch, tmp_path)
+    with pytest.raises(BackendError, match="no-such-compiler"):
+        train(tiny("training.engine=fused"), output)
+    assert not output.exists()
+
+
+def test_fused_chooses_the_cpu(tiny: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    chosen = [
+        choose_accelerator(tiny("training.accelerator=auto", f"training.engine={engine}").training)
+        for engine in ("fused", "auto")
+    ]
+    assert chosen == ["cpu", "gpu"]
 
 
 def test_fused_on_a_gpu_is_refused(tiny: Config) -> None:
