@@ -71,11 +71,12 @@ def _ways() -> list[Any]:
                 continue
             if backend.name == "PythonTorchForce" and not backend.works:  # is in no release yet
                 continue
-            marks = [pytest.mark.gpu] if platform == "CUDA" else []
+            marks = {"CUDA": [pytest.mark.gpu], "OpenCL": [pytest.mark.slow]}.get(platform, [])
             if not backend.works:
-                marks.append(pytest.mark.skip(reason=backend.reason))
+                marks = [*marks, pytest.mark.skip(reason=backend.reason)]
             elif platform not in names:
-                marks.append(pytest.mark.skip(reason=f"OpenMM finds no platform {platform} here"))
+                absent = pytest.mark.skip(reason=f"OpenMM finds no platform {platform} here")
+                marks = [*marks, absent]
             way = Way(backend.name, platform)
             found.append(pytest.param(way, marks=marks, id=str(way)))
     return found
