@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from nequip_openmm.data.batch import Batch
 from nequip_openmm.data.verlet import PairList
@@ -202,8 +201,8 @@ class EngineOf:
         self.requested: EngineName = requested
         self.threads = threads
         self._chosen: Chosen | None = None
-        self._weights: tuple[Tensor, ...] = ()  # that the engine was made for
-        self._state: tuple[Any, ...] = ()
+        self._weights: list[Tensor] = []  # that the engine was made for
+        self._state: list[Any] = []
         self._lock = threading.Lock()
         if requested == "fused":
             self.chosen()  # says now what stands in its way
@@ -211,9 +210,9 @@ class EngineOf:
     def chosen(self) -> Chosen:
         """Return the engine for the weights as they are."""
         with self._lock:
-            if self._chosen is None or _state_of(self._weights) != self._state:
-                weights = (*self.model.parameters(), *self.model.buffers())
-                state = _state_of(weights)
+            weights = _tensors_of(self.model)
+            state = [_state_of(tensor) for tensor in weights]
+            if self._chosen is None or state != self._state:
                 self._chosen = choose_engine(self.model, self.requested, self.threads)
                 self._weights, self._state = weights, state
             return self._chosen
@@ -222,12 +221,22 @@ class EngineOf:
         return {"model": self.model, "requested": self.requested, "threads": self.threads}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _chosen=None, _weights=(), _state=(), _lock=threading.Lock())
+        self.__dict__.update(state, _chosen=None, _weights=[], _state=[], _lock=threading.Lock())
 
 
-def _state_of(tensors: Sequence[Tensor]) -> tuple[Any, ...]:
-    """Return what is different when a number in them has changed."""
-    return tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors)
+def _tensors_of(module: nn.Module) -> list[Tensor]:
+    """Return parameters and buffers; `torch.nn.Module.parameters` takes ten times as long, of every evaluation."""
+    own = [*module._parameters.values(), *module._buffers.values()]
+    found = [tensor for tensor in own if tensor is not None]
+    for child in module._modules.values():
+        if child is not None:
+            found += _tensors_of(child)
+    return found
+
+
+def _state_of(tensor: Tensor) -> tuple[Any, ...]:
+    """Return what is different when a number in it has changed, except through ``tensor.data``, which PyTorch does not count."""
+    return id(tensor), tensor.data_ptr(), tensor._version, tensor.dtype
 
 
 def _fused(model: NequIP, threads: int | None) -> Engine:

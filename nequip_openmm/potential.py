@@ -18,7 +18,7 @@ from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 from nequip_openmm.data.batch import Batch, collate, species_to_types
-from nequip_openmm.data.frame import Frame, as_frame
+from nequip_openmm.data.frame import Frame, as_unlabelled_frame
 from nequip_openmm.data.verlet import PairList, VerletLists
 from nequip_openmm.engines import EngineName, EngineOf, check_engine
 from nequip_openmm.errors import BackendError, DataError, StructureError
@@ -238,11 +238,10 @@ class Potential:
 
     def batch(self, structure: Structure) -> Batch:
         """Return the checked structure and its neighbour list as tensors on the CPU; raises as `evaluate` does."""
-        frame = as_frame(structure)
+        frame = as_unlabelled_frame(structure)
         if len(frame) == 0:
             raise StructureError("the structure has no atoms")
-        unlabelled = frame.with_labels(energy=None, forces=None, stress=None)
-        batch = Batch.from_frame(unlabelled, self.species, self.cutoff)
+        batch = Batch.from_frame(frame, self.species, self.cutoff)
         refuse_overlap(frame.positions, frame.cell, _pairs(batch), frame.symbols)
         return batch
 
@@ -262,7 +261,8 @@ class Potential:
         most = self.max_edges
         for k, structure in enumerate(structures):
             try:
-                batch, volume = self.batch(structure), _volume(as_frame(structure))
+                frame = as_unlabelled_frame(structure)
+                batch, volume = self.batch(frame), _volume(frame)
             except (StructureError, DataError) as error:
                 raise type(error)(f"structure {k}: {error}" if named else str(error)) from error
             if waiting and sum(b.edge_index.shape[1] for b in (*waiting, batch)) > most:

@@ -246,6 +246,32 @@ def test_weights_that_change_are_seen() -> None:
     assert potential.evaluate(cases.ethanol()).energy == pytest.approx(wanted, abs=1e-5)
 
 
+def replace_parameters(model: NequIP) -> None:
+    doubled = {name: 2.0 * tensor for name, tensor in model.readout.state_dict().items()}
+    model.readout.load_state_dict(doubled, assign=True)
+
+
+def replace_module(model: NequIP) -> None:
+    model.readout = copy.deepcopy(model.readout)
+    with torch.no_grad():
+        next(model.readout.parameters()).mul_(2.0)
+
+
+def replace_data(model: NequIP) -> None:
+    parameter = next(model.readout.parameters())
+    parameter.data = 2.0 * parameter.data
+
+
+@pytest.mark.parametrize("change", [replace_parameters, replace_module, replace_data])
+def test_weights_that_are_replaced_are_seen(change: Any) -> None:
+    potential = Potential(cases.build(), engine="fused")
+    before = potential.evaluate(cases.ethanol()).energy
+    change(potential.model)
+    wanted = Potential(potential.model, engine="reference").evaluate(cases.ethanol()).energy
+    assert abs(wanted - before) > 1e-3
+    assert potential.evaluate(cases.ethanol()).energy == pytest.approx(wanted, abs=1e-10)
+
+
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
 def test_copies_of_a_potential_evaluate_alike(way: Any) -> None:
     potential = Potential(cases.build(), engine="fused", threads=1)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nequip_openmm.errors import DataError
 
-__all__ = ["Frame", "as_frame", "full_stress"]
+__all__ = ["Frame", "as_unlabelled_frame", "full_stress"]
 
 FloatArray = NDArray[np.float64]
 
@@ -80,8 +80,10 @@ class Frame:
         )
 
     @classmethod
-    def from_ase(cls, atoms: ase.Atoms) -> Frame:
-        """Take structure and labels (from an attached calculator's results, if any) out of ASE Atoms."""
+    def from_ase(cls, atoms: ase.Atoms, *, labels: bool = True) -> Frame:
+        """Take structure and ``labels`` (from an attached calculator's results, if any) out of ASE Atoms."""
+        if not labels:
+            return cls.create(atoms.numbers, atoms.positions, np.array(atoms.cell), atoms.pbc)
         stress = _label(atoms, "stress")
         return cls.create(
             atoms.numbers,
@@ -119,12 +121,12 @@ class Frame:
         return replace(self, **labels)
 
 
-def as_frame(structure: Frame | ase.Atoms) -> Frame:
-    """Return a `Frame` for a Frame or ASE Atoms; raises `DataError` for anything else."""
+def as_unlabelled_frame(structure: Frame | ase.Atoms) -> Frame:
+    """Return a `Frame` without labels for a Frame or ASE Atoms; raises `DataError` for anything else."""
     if isinstance(structure, Frame):
-        return structure
+        return structure.with_labels(energy=None, forces=None, stress=None)
     if isinstance(structure, ase.Atoms):
-        return Frame.from_ase(structure)
+        return Frame.from_ase(structure, labels=False)
     raise DataError(f"expected ase.Atoms or Frame, got {type(structure).__name__}")
 
 
