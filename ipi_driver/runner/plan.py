@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ipi_driver.inputs import PimdSpec, input_xml, new_address, read_start
+from ipi_driver.inputs.saved import check_saved
 from ipi_driver.runner import files
 from ipi_driver.runner.checks import check_start, warnings_about
 from nequip_openmm.errors import BackendError
@@ -39,6 +40,8 @@ class Plan:
         self.spec = spec = _with_absolute_paths(spec)
         self._output = output
         self._start = read_start(spec.structure, spec.frame)
+        if spec.start is not None:
+            check_saved(spec.start, list(self._start.frame.to_ase().symbols))
         self.address = None if spec.ffdirect else new_address(spec)
         input_xml(spec, self._start, self.address, files.PES_FILE)  # refuses what does not fit
         potential = check_start(spec, self._start)
