@@ -196,7 +196,9 @@ class _Job:
             stack.enter_context(logged_to(folder.log))
             signals = stack.enter_context(StopSignals())
             stack.enter_context(failures_told(stream, _unknown))
-            prepare()
+            is_over = spec.is_dynamics and done >= spec.steps
+            if not is_over:
+                prepare()
             n_atoms = files.atoms_in(folder)
             self._say_hello(stream, n_atoms, warnings)
             if done:
@@ -213,7 +215,6 @@ class _Job:
                 self._console,
             )
             begin = time.perf_counter()
-            is_over = spec.is_dynamics and done >= spec.steps
             reason = "finished" if is_over else session.run(input_file)
             seconds = time.perf_counter() - begin
             stream.done(reason, step=session.step, wall_time_s=seconds)
