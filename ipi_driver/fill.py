@@ -49,10 +49,12 @@ class BatchFill:
         return self.n_structures / (self.n_calls * self.capacity) if self.counts else 1.0
 
     def __str__(self) -> str:
+        if not self.counts:
+            return "nothing was evaluated"
         sizes = ", ".join(f"{size}: {self.counts[size]}" for size in sorted(self.counts))
         return (
             f"{self.n_structures} structures in {self.n_calls} evaluations, mean fill {self.mean:.2f} of "
-            f"{self.capacity}; evaluations by number of structures: {sizes or 'none'}"
+            f"{self.capacity}; evaluations by number of structures: {sizes}"
         )
 
     def warning(self) -> str | None:

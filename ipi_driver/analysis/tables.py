@@ -24,6 +24,7 @@ Rows = list[tuple[str, ...]]
 
 SIGMAS = 4.0  # estimators, or numbers of beads, differ beyond so many standard errors
 RELATIVE = 0.015  # and beyond this fraction
+FEW = 30  # rows from which no error can be estimated
 LARGE = 0.05  # an error of more than this fraction tells little
 
 _LABELS = {
@@ -84,20 +85,24 @@ def element_rows(summary: Summary) -> Rows:
 
 def estimators_text(summary: Summary) -> str:
     """Return whether the two estimators of the kinetic energy agree, and what it means if they do not."""
-    for one in (*summary.elements, summary.total):
-        sigmas = disagreement(one)
-        if sigmas is None or one.kinetic_cv is None or one.kinetic_td is None:
-            continue
-        relative = abs(one.kinetic_td.value / one.kinetic_cv.value - 1.0)
+    compared = [
+        (one.name, one.kinetic_cv, one.kinetic_td, sigmas)
+        for one in (*summary.elements, summary.total)
+        if one.kinetic_cv and one.kinetic_td and (sigmas := disagreement(one)) is not None
+    ]
+    if not compared:
+        return ""
+    if summary.samples < FEW:
+        return f"{summary.samples} rows are too few to compare the two estimators: run longer."
+    for name, cv, td, sigmas in compared:
+        relative = abs(td.value / cv.value - 1.0)
         if sigmas > SIGMAS and relative > RELATIVE:
             return (
-                f"The two estimators differ by {100.0 * relative:.1f} % ({sigmas:.1f} standard errors; atoms: {one.name}). "
+                f"The two estimators differ by {100.0 * relative:.1f} % ({sigmas:.1f} standard errors; atoms: {name}). "
                 "Both have the same mean in an exact simulation: the time step is too long for the stiff modes of the ring "
                 "polymer (halve it, or use splitting='baoab'), or the run was not yet in equilibrium."
             )
-    cv, td = summary.total.kinetic_cv, summary.total.kinetic_td
-    if cv is None or td is None or disagreement(summary.total) is None:
-        return ""
+    _, cv, td, _ = compared[-1]
     if math.hypot(cv.error, td.error) > LARGE * cv.value:
         return "The two estimators agree, but their errors are still large: run longer."
     return "The two estimators agree within their errors, so the time step resolves the modes of the ring polymer."

@@ -21,7 +21,7 @@ def test_the_histogram() -> None:
     assert str(fill) == (
         "21 structures in 4 evaluations, mean fill 0.66 of 8; evaluations by number of structures: 1: 1, 4: 1, 8: 2"
     )
-    assert "none" in str(BatchFill())
+    assert str(BatchFill()) == "nothing was evaluated"
 
 
 @pytest.mark.parametrize(

@@ -87,11 +87,11 @@ def test_without_i_pi_it_says_what_to_install(
         run(by_hand)
 
 
-def summary(beads: int, cv: float, td: float, error: float = 1e-3, temperature: float = 300.0) -> Summary:  # fmt: skip
+def summary(beads: int, cv: float, td: float, error: float = 1e-3, temperature: float = 300.0, samples: int = 100) -> Summary:  # fmt: skip
     one = Element("H", 2, Mean(cv, error, 1), Mean(td, error, 1), None, None)
     total = Element("all", 2, Mean(cv, error, 1), Mean(td, error, 1), None, None)
     return Summary(
-        "x", beads, temperature, 0.5, "nvt", ("H", "H"), 1.0, 10, total, (one,), {}, None
+        "x", beads, temperature, 0.5, "nvt", ("H", "H"), 1.0, samples, total, (one,), {}, None
     )
 
 
@@ -99,6 +99,7 @@ def test_estimators_that_disagree_are_told() -> None:
     assert "differ by 10.0 %" in estimators_text(summary(32, 0.1, 0.09))
     assert "agree" in estimators_text(summary(32, 0.1, 0.0995))
     assert "still large" in estimators_text(summary(32, 0.1, 0.09, error=0.01))
+    assert "10 rows are too few" in estimators_text(summary(32, 0.1, 0.09, samples=10))
     assert estimators_text(summary(1, 0.1, 0.1, error=0.0)) == ""
 
 
