@@ -1,7 +1,7 @@
-"""NPT of a periodic box: eight methanol molecules at 500 K and 20 bar, a gas; about a minute.
+"""NPT of a periodic box: eight methanol molecules at 400 K and 1 bar, a gas; half a minute.
 
-The model of the demo has seen single molecules only, so the gas is thin enough for them to meet rarely, and its volume must come
-out near that of the ideal gas. With a model of a liquid, give a liquid and its pressure: nothing else changes.
+The model of the demo has seen single molecules only and knows nothing of two that meet: hence a gas so thin that they rarely do,
+whose volume must come out near that of the ideal gas. With a model of a liquid, give a liquid: nothing else changes.
 
 python examples/openmm_npt_box.py [MODEL] [STEPS]; without a model, the one that ./run demo leaves.
 """
@@ -14,19 +14,19 @@ from openmm import LangevinMiddleIntegrator, MonteCarloBarostat, Vec3, app, unit
 from nequip_openmm import NequIPPotential
 
 model = sys.argv[1] if len(sys.argv) > 1 else "demo-run/model.safetensors"
-steps = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
-TEMPERATURE, PRESSURE = 500.0, 20.0  # K, bar
+steps = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+TEMPERATURE, PRESSURE = 400.0, 1.0  # K, bar
 
 pdb = app.PDBFile("examples/methanol.pdb")
 box = app.Modeller(pdb.topology, pdb.positions)
 for corner in range(1, 8):
-    shift = 1.55 * np.array([corner & 1, corner >> 1 & 1, corner >> 2 & 1])
+    shift = 3.9 * np.array([corner & 1, corner >> 1 & 1, corner >> 2 & 1])
     box.add(pdb.topology, pdb.getPositions(asNumpy=True) + shift * unit.nanometer)
-box.topology.setUnitCellDimensions(Vec3(3.1, 3.1, 3.1) * unit.nanometer)
+box.topology.setUnitCellDimensions(Vec3(7.8, 7.8, 7.8) * unit.nanometer)
 
 # The barostat moves whole molecules, which it knows by their bonds: these have no energy.
 system = NequIPPotential(model).createSystem(box.topology, moleculesFromTopology=True)
-system.addForce(MonteCarloBarostat(PRESSURE * unit.bar, TEMPERATURE * unit.kelvin, 10))
+system.addForce(MonteCarloBarostat(PRESSURE * unit.bar, TEMPERATURE * unit.kelvin, 5))
 integrator = LangevinMiddleIntegrator(TEMPERATURE, 1.0, 0.0005)
 simulation = app.Simulation(box.topology, system, integrator)
 simulation.context.setPositions(box.positions)

@@ -14,7 +14,7 @@ from openmm import LocalEnergyMinimizer as Minimizer
 from nequip_openmm import NequIPPotential
 
 model = sys.argv[1] if len(sys.argv) > 1 else "demo-run/model.safetensors"
-steps = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
+steps = int(sys.argv[2]) if len(sys.argv) > 2 else 2000
 
 pdb = app.PDBFile("examples/methanol.pdb")
 names = [atom.name for atom in pdb.topology.atoms()]
