@@ -12,6 +12,7 @@ read such files only from people you trust.
 from __future__ import annotations
 
 import copy
+import logging
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -30,11 +31,14 @@ __all__ = [
     "PICKLE_VERSION",
     "Computation",
     "TensorComputation",
+    "Unreadable",
     "moved",
     "potential_from_bytes",
     "potential_to_bytes",
     "restore",
 ]
+
+logger = logging.getLogger(__name__)
 
 PICKLE_VERSION = 1
 FloatArray = NDArray[np.float64]
@@ -199,14 +203,38 @@ class TensorComputation(Computation):
             self._evaluator = self.potential.evaluator(self._numbers, self.is_periodic)
 
 
-def restore(version: int, content: bytes, settings: dict[str, Any]) -> Computation:
+class Unreadable:
+    """Stands for a computation that could not be read, and says why as soon as it is asked for an energy.
+
+    An exception while OpenMM unpickles would end the process without a message.
+    """
+
+    def __init__(self, reason: str, *pickled: Any) -> None:
+        self.reason = reason
+        self.pickled = pickled
+
+    def __call__(self, *_: Any) -> Any:
+        """Raise `ModelFileError`."""
+        raise ModelFileError(self.reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, self.pickled
+
+
+def restore(version: int, content: bytes, settings: dict[str, Any]) -> Computation | Unreadable:
     """Rebuild a `Computation` from what a pickle holds; on the CPU where the device it had is missing.
 
-    Raises
-    ------
-    ModelFileError
-        If it was written by a newer version of this package, or is damaged.
+    What was written by another version of this package, or is damaged, gives an `Unreadable`, and an error in the log.
     """
+    try:
+        return _restored(version, content, settings)
+    except Exception as error:  # noqa: BLE001 - whatever it is, OpenMM could not pass it on
+        reason = " ".join(str(error).split()) or type(error).__name__
+        logger.error("%s", reason)
+        return Unreadable(reason, version, content, settings)
+
+
+def _restored(version: int, content: bytes, settings: dict[str, Any]) -> Computation:
     if version != PICKLE_VERSION:
         raise ModelFileError(
             f"this NequIP force has format {version}, but this version of nequip-openmm reads {PICKLE_VERSION}; "

@@ -8,6 +8,7 @@ need, so that the tables fit into the processor's cache. Forces are the exact de
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -29,6 +30,9 @@ TOLERANCES = {32: (1e-7, 2e-6), 64: (1e-12, 1e-10)}
 """Largest errors of values and of slopes, relative to the largest of either, by bits."""
 FEWEST, MOST = 64, 4096
 CLOSEST = 0.1  # u below which no sensible structure has a pair, and errors do not count
+_one_at_a_time = (
+    threading.Lock()
+)  # PyTorch's forward differentiation fails when two threads are in it
 
 
 class Table(NamedTuple):
@@ -86,7 +90,8 @@ class _RadialWeights:
 
     def values_and_slopes(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return (len(u), columns) of both."""
-        return torch.func.jvp(self._values, (u,), (torch.ones_like(u),))
+        with _one_at_a_time:
+            return torch.func.jvp(self._values, (u,), (torch.ones_like(u),))
 
     def _values(self, u: Tensor) -> Tensor:
         waves = torch.sinc(u.unsqueeze(1) * self.frequencies) * self.frequencies

@@ -120,23 +120,47 @@ def test_the_pickle_is_small_and_names_no_foreign_code() -> None:
     assert named == {"nequip_openmm.forces.computation"}
 
 
-def test_a_pickle_of_another_version_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", ["pickle", "xml"])
+def test_a_pickle_of_another_version_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    """By OpenMM too, where an exception during reading would end the process."""
+    says = r"format 2, .*upgrade nequip-openmm"
     monkeypatch.setattr(computation, "PICKLE_VERSION", 2)
     newer = pickle.dumps(molecular())
+    text = openmm.XmlSerializer.serialize(
+        NequIPPotential(random_potential()).createSystem(methanol().topology, backend="PythonForce")
+    )
     monkeypatch.undo()
-    with pytest.raises(ModelFileError, match=r"format 2, .*upgrade nequip-openmm"):
-        pickle.loads(newer)
+    if way == "pickle":
+        found = pickle.loads(newer)
+        assert pickle.dumps(found) == newer  # nothing is lost on the way
+        with pytest.raises(ModelFileError, match=says):
+            found(None)
+    else:
+        system = openmm.XmlSerializer.deserialize(text)
+        simulation = context(system)
+        simulation.setPositions(methanol().positions)
+        with pytest.raises(openmm.OpenMMException, match=says):
+            energy_and_forces(simulation)
+    assert "format 2" in caplog.text
 
 
 def test_a_damaged_pickle_says_so() -> None:
     _, (version, content, settings) = molecular().__reduce__()
+    for broken in (
+        restore(version, content[:-5], settings),
+        restore(version, content, {**settings, "types": [7]}),
+        restore(version, content, {}),
+    ):
+        with pytest.raises(ModelFileError):
+            broken(None)
     with pytest.raises(ModelFileError, match="the model in this System"):
-        restore(version, content[:-5], settings)
+        restore(version, content[:-5], settings)(None)
 
 
 def test_a_pickle_from_a_gpu_opens_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _, (version, content, settings) = molecular().__reduce__()
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert (
-        restore(version, content, {**settings, "device": "cuda:0"}).potential.device.type == "cpu"
-    )
+    found = restore(version, content, {**settings, "device": "cuda:0"})
+    assert found.potential.device.type == "cpu"

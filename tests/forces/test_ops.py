@@ -6,7 +6,6 @@ import copy
 import io
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ from nequip_openmm.forces.script import EngineModule, script_module
 from nequip_openmm.potential import Potential
 from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL
 from tests.forces.cases import (
-    PLATFORMS,
     Case,
     context,
     energy_and_forces,
@@ -28,7 +26,6 @@ from tests.forces.cases import (
     openmm,
     random_model,
     random_potential,
-    stable_potential,
     triclinic,
     water_box,
 )
@@ -196,27 +193,6 @@ def test_the_reference_needs_nothing_of_this_package(tmp_path: Path) -> None:
 
 
 # --- in OpenMM ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_contexts_in_threads_of_their_own(platform: str) -> None:
-    """Four trajectories of one System at once are the four of one thread."""
-    system = NequIPPotential(stable_potential()).createSystem(
-        methanol().topology, backend="TorchForce"
-    )
-
-    def run(seed: int) -> np.ndarray:
-        simulation = context(copy.deepcopy(system), platform)
-        simulation.setPositions(methanol().positions)
-        simulation.setVelocitiesToTemperature(300.0, seed)
-        simulation.getIntegrator().step(20)
-        state = simulation.getState(positions=True)
-        return np.array(state.getPositions(asNumpy=True)._value)
-
-    alone = [run(seed) for seed in range(1, 5)]
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(run, range(1, 5)))
-    np.testing.assert_array_equal(alone, together)
 
 
 def test_where_openmm_keeps_pythons_lock() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
+import ase
 import numpy as np
 import pytest
 
 from nequip_openmm.errors import ModelFileError, StructureError, UserError
 from nequip_openmm.forces import NequIPPotential
+from nequip_openmm.units import EV_TO_KJ_PER_MOL, NM_TO_ANGSTROM
 from tests.forces.cases import (
     BACKENDS,
     PLATFORMS,
@@ -25,6 +28,7 @@ from tests.forces.cases import (
 )
 
 openmmml = pytest.importorskip("openmmml")
+
 pytestmark = pytest.mark.peer
 unit = openmm.unit
 NAME = "nequip-openmm"
@@ -238,6 +242,35 @@ def test_dynamics_of_a_mixed_system(solvated: tuple[object, np.ndarray]) -> None
     found = simulation.getState(positions=True).getPositions(asNumpy=True)._value
     assert np.isfinite(found).all()
     assert np.linalg.norm(found[3] - found[4]) == pytest.approx(0.09572, abs=1e-5)
+
+
+@pytest.mark.skipif(
+    tuple(map(int, metadata.version("openmmml").split(".")[:2])) < (1, 8),
+    reason="link atoms came with openmm-ml 1.8",
+)
+def test_a_link_atom_caps_a_bond_that_is_cut() -> None:
+    """The methyl group of methanol, with a hydrogen in place of oxygen: a virtual site that the potential sees and pushes."""
+    case, inner = methanol(), [0, 2, 4, 5]
+    mm = openmm.System()
+    nonbonded = openmm.NonbondedForce()
+    for mass in case.atoms.get_masses():
+        mm.addParticle(mass)
+        nonbonded.addParticle(0.0, 0.3, 0.0)
+    mm.addForce(nonbonded)
+    info = ml().createMixedSystem(
+        case.topology, mm, inner, linkAtomDistances=[(0, 1, 0.109)], returnInfo=True
+    )
+    system = info["system"]
+    assert system.getNumParticles() == 7
+    assert system.isVirtualSite(6)
+    simulation = context(system)
+    start = np.concatenate([case.positions, np.zeros((1, 3))])
+    simulation.setPositions(start)
+    simulation.computeVirtualSites()
+    positions = simulation.getState(positions=True).getPositions(asNumpy=True)._value
+    atoms = ase.Atoms("CHHHH", positions[[*inner, 6]] * NM_TO_ANGSTROM)
+    expected = random_potential().evaluate(atoms).energy * EV_TO_KJ_PER_MOL
+    assert energy_and_forces(simulation)[0] == pytest.approx(expected, rel=1e-12)
 
 
 def _without_box(topology: object) -> object:
