@@ -176,6 +176,8 @@ class Potential:
     ) -> Evaluator:
         """Return what evaluates structures of the same atoms again and again, such as the steps of a simulation, fast.
 
+        It is made for the weights as they are now.
+
         Parameters
         ----------
         numbers
