@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +140,7 @@ def test_settings_of_the_command_are_those_of_the_input(name: str) -> None:
 
 
 SRUN = """#!/bin/bash
+trap 'kill $(jobs -p)' TERM
 n=1; while [[ $1 == --* ]]; do [[ $1 == --ntasks=* ]] && n=${1#*=}; shift; done
 for ((k = 0; k < n; k++)); do SLURM_PROCID=$k "$@" & done; wait
 """
@@ -150,8 +153,29 @@ def test_job_script_shares_the_beads_among_drivers(copied: Path, tmp_path: Path)
     srun.chmod(0o755)
     environment = {**ENVIRONMENT, "PATH": f"{tmp_path}:{ENVIRONMENT['PATH']}", "HOST": "127.0.0.1", "SLURM_NTASKS": "2"}  # fmt: skip
     folder = copied / "cluster"
-    done = subprocess.run(["bash", "job.sh"], cwd=folder, env=environment, timeout=300, capture_output=True, text=True, check=False)  # fmt: skip
-    assert "I-PI reports success" in done.stdout, done.stderr
-    assert_finished(folder)
-    for k in range(2):
-        assert "i-PI has sent EXIT" in (folder / f"driver-{k}.log").read_text()
+    text = (folder / "input.xml").read_text()
+    (folder / "input.xml").write_text(
+        text.replace(f"> {STEPS} </total_steps", "> 100000 </total_steps")
+    )
+    logs = [folder / f"driver-{k}.log" for k in range(2)]
+    with subprocess.Popen(["bash", "job.sh"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as job:  # fmt: skip
+        wait_for(lambda: all("connected" in said(log) for log in logs))
+        n_rows = said(folder / "simulation.out").count("\n")
+        wait_for(lambda: said(folder / "simulation.out").count("\n") > n_rows + 20)
+        job.terminate()  # as the scheduler does when the time is up
+        printed, _ = job.communicate(timeout=120)
+    assert "Restartable as is: YES" in printed
+    for log in logs:
+        assert "i-PI has sent EXIT" in said(log)
+        assert re.search(r"[1-9]\d* structures in", said(log))
+
+
+def said(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120.0
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
