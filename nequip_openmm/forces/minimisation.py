@@ -135,9 +135,8 @@ def _exact(computation: Computation) -> Computation | None:
     if computation.potential.dtype == torch.float64:
         return None
     potential = moved(computation.potential, dtype=torch.float64)
-    return type(computation)(
-        potential, computation.types.tolist(), computation.is_periodic, computation.atoms
-    )
+    atoms = None if computation.atoms is None else computation.atoms.tolist()
+    return type(computation)(potential, computation.types.tolist(), computation.is_periodic, atoms)
 
 
 # Which attribute of a force's XML holds the content that is replaced, and by what.
