@@ -10,15 +10,15 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from ipi_driver.client import ConnectionSettings
-from ipi_driver.failures import clear_error, explain, write_error
+from ipi_driver.failures import clear_error, write_error
 from ipi_driver.transport import Address, InetAddress, UnixAddress
 from nequip_openmm._version import __version__
+from nequip_openmm.cli.app import run_app
 from nequip_openmm.errors import RunFailed, UserError
 
 __all__ = ["main"]
@@ -151,24 +151,7 @@ def _log_to_stderr() -> None:
         package.setLevel(logging.INFO)
 
 
-# What typer raises for a wrong option or value; newer versions of typer carry a click of their own.
-_UsageError: type[Exception] = typer.BadParameter.__base__  # type: ignore[assignment]
-
-
 def _run(argv: list[str] | None) -> int:
-    app: Any = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(drive)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
-        return app(args=argv, standalone_mode=False) or 0
-    except UserError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-    except _UsageError as error:
-        text = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
-        console.print(f"error: {text}; see --help", style="red", markup=False)
-    except RunFailed as error:
-        console.print(f"stopped: {explain(error)}", style="red", markup=False)
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
-    return 2
+    return run_app(app, argv)

@@ -22,7 +22,7 @@ from typer.main import get_command
 from nequip_openmm._version import __version__
 from nequip_openmm.errors import BackendError, RunFailed, UserError
 
-__all__ = ["main"]
+__all__ = ["main", "run_app"]
 
 PLUGINS = "nequip_openmm.commands"
 
@@ -113,14 +113,14 @@ def _root(
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; see the module's text for exit codes."""
-    sys.exit(_run(argv))
+    sys.exit(run_app(app, argv))
 
 
-def _run(argv: list[str] | None) -> int:
-    """Run and return the exit code; whatever is wrong is said in one line."""
+def run_app(application: typer.Typer, argv: list[str] | None) -> int:
+    """Run an application of typer and return the exit code; whatever is wrong is said in one line."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        return app(args=argv, standalone_mode=False) or 0
+        return application(args=argv, standalone_mode=False) or 0
     except UserError as error:
         console.print(f"error: {error}", style="red", markup=False)
     except _UsageError as error:
@@ -130,6 +130,6 @@ def _run(argv: list[str] | None) -> int:
         text = ". ".join(filter(None, (str(error), error.hint)))
         console.print(f"stopped: {text}", style="red", markup=False)
         return error.exit_code
-    except typer.Abort:  # Ctrl-C where a command does not catch it
+    except (KeyboardInterrupt, typer.Abort):  # Ctrl-C where a command does not catch it
         return 130
     return 2
