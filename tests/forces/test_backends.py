@@ -154,3 +154,40 @@ def test_the_order_in_which_a_script_imports_does_not_matter(first: str) -> None
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(not backends.available()[0].works, reason=backends.available()[0].reason)
+def test_a_platform_on_which_torch_force_would_end_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Found by the function that OpenMM lacks; auto avoids it, and whoever insists is warned."""
+    monkeypatch.setattr(backends, "incomplete_platforms", lambda: [])
+    assert backends.choose_loaded().name == "TorchForce"
+    monkeypatch.setattr(backends, "incomplete_platforms", lambda: ["OpenCL"])
+    choice = backends.choose_loaded()
+    assert choice.name == "PythonForce"
+    assert choice.reason == "TorchForce would end the process on the platform OpenCL"
+    assert not caplog.records
+    assert backends.choose_loaded("TorchForce").name == "TorchForce"
+    assert "use PythonForce there" in caplog.text
+
+
+@pytest.mark.skipif(not backends.available()[0].works, reason=backends.available()[0].reason)
+@pytest.mark.parametrize("first", ["openmm", "torch"])
+def test_what_is_incomplete_is_never_run(first: str) -> None:
+    """Whatever was imported first, a Simulation without a platform of its own goes on."""
+    code = (
+        f"import {first}, openmm\n"
+        "from nequip_openmm.forces import NequIPPotential\n"
+        "from tests.forces.cases import methanol, random_potential\n"
+        "system = NequIPPotential(random_potential()).createSystem(methanol().topology)\n"
+        "context = openmm.Context(system, openmm.VerletIntegrator(0.0005))\n"
+        "context.setPositions(methanol().positions)\n"
+        "context.getIntegrator().step(2)\n"
+        "print('went on')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "went on" in result.stdout
