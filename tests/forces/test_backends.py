@@ -161,7 +161,7 @@ def test_a_platform_on_which_torch_force_would_end_the_process(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Found by the function that OpenMM lacks; auto avoids it, and whoever insists is warned."""
-    monkeypatch.setattr(backends, "incomplete_platforms", lambda: [])
+    monkeypatch.setattr(backends, "incomplete_platforms", list)
     assert backends.choose_loaded().name == "TorchForce"
     monkeypatch.setattr(backends, "incomplete_platforms", lambda: ["OpenCL"])
     choice = backends.choose_loaded()
