@@ -29,9 +29,9 @@ BOLTZMANN_EV_PER_K = BOLTZMANN_J_PER_K / ELEMENTARY_CHARGE_C
 
 WAVENUMBER_TO_EV = 100.0 * PLANCK_J_S * LIGHT_SPEED_M_PER_S / ELEMENTARY_CHARGE_C  # cm^-1
 # A vibration of force constant k (eV/Å²) and mass m (amu) has the wavenumber sqrt(k/m) times this.
-ROOT_EV_PER_ANGSTROM2_AMU_TO_WAVENUMBER = math.sqrt(
-    ELEMENTARY_CHARGE_C * 1e20 / ATOMIC_MASS_KG
-) / (200.0 * math.pi * LIGHT_SPEED_M_PER_S)
+ROOT_EV_PER_ANGSTROM2_AMU_TO_WAVENUMBER = math.sqrt(ELEMENTARY_CHARGE_C * 1e20 / ATOMIC_MASS_KG) / (
+    200.0 * math.pi * LIGHT_SPEED_M_PER_S
+)
 # ħ²/amu in eV Å²
 REDUCED_PLANCK_SQUARED_PER_AMU = (
     (PLANCK_J_S / (2.0 * math.pi)) ** 2 * 1e20 / (ATOMIC_MASS_KG * ELEMENTARY_CHARGE_C)

@@ -197,9 +197,7 @@ def next_stage(before, integrator):
 
 def _stage(spec: SimulationSpec, phase: Phase, before: Phase | None = None) -> str:
     """Return the lines that make barostat and integrator of a stage, and its Simulation after the first."""
-    title = (
-        f"# --- {phase.name}: {phase.ensemble}, to step {phase.end} ---\n" if phase.name else ""
-    )
+    title = f"# --- {phase.name}: {phase.ensemble}, to step {phase.end} ---\n" if phase.name else ""
     removal = "system.removeForce(system.getNumForces() - 1)  # the barostat\n"
     lines = title + (removal if before is not None and before.has_barostat else "")
     lines += (_barostat(spec, phase) if phase.has_barostat else "") + _integrator(spec, phase)

@@ -231,7 +231,9 @@ class TrainingSettings(Settings):
         if self.energy_weight == self.forces_weight == self.stress_weight == 0.0:
             raise ValueError("one of energy_weight, forces_weight, stress_weight must not be 0")
         if self.engine == "fused" and self.accelerator == "gpu":
-            raise ValueError("engine fused runs on the CPU: set accelerator to cpu, or engine to auto")
+            raise ValueError(
+                "engine fused runs on the CPU: set accelerator to cpu, or engine to auto"
+            )
         return self
 
 
