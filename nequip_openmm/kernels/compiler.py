@@ -164,7 +164,7 @@ def _processor() -> tuple[str, ...]:
     """Return what ``-march=native`` depends on."""
     facts = [platform.system(), platform.machine(), platform.processor()]
     with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
         wanted = ("model name", "cpu family", "model", "stepping", "flags", "Features", "CPU part")
         facts += [line for line in lines if line.split(":")[0].strip() in wanted]
     return tuple(facts)
@@ -174,7 +174,7 @@ def _compile(source: str, compiler: tuple[str, ...], path: Path) -> None:
     """Write ``path`` at once or not at all, so that no other process sees half of it."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".compiling-") as folder:
         code, library = Path(folder, "kernels.c"), Path(folder, path.name)
-        code.write_text(source)
+        code.write_text(source, encoding="utf-8")
         command = [*compiler, *_flags(compiler), str(code), "-o", str(library)]
         environment = {
             **os.environ,
