@@ -22,9 +22,7 @@ from nequip_openmm.simulation import SimulationSpec, system
 pytest.importorskip("openmm")
 
 
-@pytest.fixture(scope="session")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A NequIP model with random weights and weak forces."""
+def _save_model(path: Path, dtype: torch.dtype) -> None:
     torch.manual_seed(3)
     config = ModelConfig(
         species=("H", "C", "O"),
@@ -36,8 +34,14 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         avg_num_neighbors=5.0,
         per_type_energy_scales=0.1,
     )
+    save_model(path, NequIP(config, dtype), {})
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A NequIP model with random weights and weak forces."""
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_model(path, NequIP(config, torch.float64), {})
+    _save_model(path, torch.float64)
     return path
 
 
@@ -110,17 +114,6 @@ def springs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def single_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same kind of model in single precision."""
-    torch.manual_seed(3)
-    config = ModelConfig(
-        species=("H", "C", "O"),
-        cutoff=4.0,
-        l_max=1,
-        num_layers=2,
-        num_features=4,
-        radial_mlp_width=8,
-        avg_num_neighbors=5.0,
-        per_type_energy_scales=0.1,
-    )
     path = tmp_path_factory.mktemp("model") / "single.safetensors"
-    save_model(path, NequIP(config, torch.float32), {})
+    _save_model(path, torch.float32)
     return path
