@@ -7,21 +7,30 @@ import math
 from ipi_driver.inputs.spec import PimdSpec
 from nequip_openmm.errors import RunFailed
 
-__all__ = ["blow_up", "check_row"]
+__all__ = ["blow_up", "sound_rows"]
 
 
-def check_row(row: dict[str, float], spec: PimdSpec) -> None:
-    """Raise `RunFailed` (``blow-up``) if a column is not finite or the temperature above its limit."""
-    step = int(row.get("step", 0))
+def sound_rows(
+    rows: list[dict[str, float]], spec: PimdSpec
+) -> tuple[list[dict[str, float]], RunFailed | None]:
+    """Return the rows before the simulation blew up, and the error (``blow-up``) that says so if it did."""
+    for number, row in enumerate(rows):
+        if (problem := _problem(row, spec)) is not None:
+            return rows[:number], blow_up(int(row.get("step", 0)), problem, spec)
+    return rows, None
+
+
+def _problem(row: dict[str, float], spec: PimdSpec) -> str | None:
+    """Return what shows that a row is of no physical system: a column that is not finite, or a temperature above its limit."""
     for name, value in row.items():
         if not math.isfinite(value):
-            raise blow_up(step, f"{name} is not finite", spec)
+            return f"{name} is not finite"
     temperature = row.get("temperature", 0.0)
     if temperature > spec.max_temperature:
-        problem = (
+        return (
             f"temperature {temperature:.4g} K, above max_temperature = {spec.max_temperature:g} K"
         )
-        raise blow_up(step, problem, spec)
+    return None
 
 
 def blow_up(step: int, problem: str, spec: PimdSpec) -> RunFailed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import time
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,7 @@ from ipi_driver.inputs.transport import Address
 from ipi_driver.runner import files
 from ipi_driver.runner.child import Child
 from ipi_driver.runner.drivers import Drivers
-from ipi_driver.runner.guard import check_row
+from ipi_driver.runner.guard import sound_rows
 from ipi_driver.runner.resume import discard_states, saved_step
 from ipi_driver.runner.sockets import remove_stale
 from ipi_driver.runner.tail import FrameTail, PropertyTail
@@ -77,7 +78,7 @@ class Session:
         self._teller = Teller(spec, events, console)
         self._properties = [PropertyTail(path) for path in files.property_files(folder, spec)]
         self._frames = FrameTail(files.trajectory_to_watch(folder, spec), n_atoms)
-        self._checkpoints = set(files.checkpoints(folder))
+        self._checkpoints = {path: saved_step(path) or 0 for path in files.checkpoints(folder)}
         self._is_stopping = False
         self._deadline = 0.0
         self.step = done
@@ -153,12 +154,12 @@ class Session:
         """Check and tell what i-PI has written; return whether there were new properties."""
         has_news = False
         for replica, tail in enumerate(self._properties):
-            rows = tail.rows()
-            for row in rows:
-                check_row(row, self._spec)
+            rows, blow_up = sound_rows(tail.rows(), self._spec)
             if rows:
                 has_news = True
                 self._note_rows(rows, replica, bar)
+            if blow_up is not None:
+                raise blow_up
         if self._frames.update():
             self._teller.frame(self._frames)
         self._note_checkpoints()
@@ -174,14 +175,17 @@ class Session:
             self._teller.progress(self.step, self.last, bar)
 
     def _note_checkpoints(self) -> None:
-        """Tell of new checkpoints and keep the last ones; a file that is being written is looked at again."""
+        """Tell of new checkpoints and keep the last ones; a file that is being written is looked at again.
+
+        One beyond the last row that was checked may be of a simulation that has blown up, and takes no other's place.
+        """
         present = files.checkpoints(self._folder)
         for path in present:
             if path not in self._checkpoints and (step := saved_step(path)) is not None:
-                self._checkpoints.add(path)
+                self._checkpoints[path] = step
                 self._events.checkpoint(path.name, step=step)
-        whole = [path for path in present if path in self._checkpoints]
-        for path in whole[:-_KEPT_CHECKPOINTS]:
+        checked = [path for path in present if self._checkpoints.get(path, math.inf) <= self.step]
+        for path in checked[:-_KEPT_CHECKPOINTS]:
             path.unlink(missing_ok=True)
 
     # --- orders -----------------------------------------------------------------------------------------------------

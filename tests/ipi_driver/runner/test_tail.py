@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ipi_driver.inputs import PimdSpec
-from ipi_driver.runner.guard import check_row
+from ipi_driver.runner.guard import sound_rows
 from ipi_driver.runner.tail import FrameTail, PropertyTail
-from nequip_openmm.errors import RunFailed
 
 HEADER = """# column   1     --> step : The current simulation time step.
 # column   2     --> kinetic_cv(H){electronvolt} : The centroid-virial
@@ -68,7 +68,10 @@ def test_frames_are_counted_when_they_are_whole(tmp_path: Path) -> None:
 )
 def test_the_guard_stops_what_is_no_physics(row: dict[str, float], message: str) -> None:
     spec = PimdSpec(model="m", structure="s", steps=10)
-    with pytest.raises(RunFailed, match=message) as failed:
-        check_row(row, spec)
-    assert failed.value.code == "blow-up"
-    check_row({"step": 5.0, "potential": -3.0, "temperature": 400.0}, spec)
+    good = {"step": 4.0, "potential": -3.0, "temperature": 400.0}
+    before, blow_up = sound_rows([good, row, good], spec)
+    assert before == [good]
+    assert blow_up is not None
+    assert blow_up.code == "blow-up"
+    assert re.search(message, str(blow_up))
+    assert sound_rows([good], spec) == ([good], None)
