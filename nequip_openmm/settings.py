@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,7 +22,15 @@ from pydantic_core import ErrorDetails
 
 from nequip_openmm.errors import ConfigError, nearest
 
-__all__ = ["Settings", "apply_overrides", "load_yaml", "validate"]
+__all__ = [
+    "Problem",
+    "Settings",
+    "apply_overrides",
+    "find_problems",
+    "load_yaml",
+    "parse_value",
+    "validate",
+]
 
 
 class Settings(BaseModel):
@@ -60,6 +68,44 @@ def validate(schema: type[Model], data: dict[str, Any], where: str) -> Model:
         message = _sentence(problems[0], schema)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigError(f"{where}: {message}{more}") from error
+
+
+class Problem(NamedTuple):
+    """What is wrong with one setting.
+
+    Attributes
+    ----------
+    location
+        Names of sections and of the field, and numbers or kinds below it; empty for settings that do not fit together.
+    message
+        What is allowed, without the field's name: it is shown beside the field.
+    is_missing
+        Whether the setting is required and not there.
+    """
+
+    location: tuple[int | str, ...]
+    message: str
+    is_missing: bool = False
+
+
+def find_problems(schema: type[BaseModel], data: dict[str, Any]) -> list[Problem]:
+    """Return all that is wrong with ``data``, for a form that shows each beside its field; empty if nothing is."""
+    try:
+        schema.model_validate(data)
+    except ValidationError as error:
+        return [_problem(problem, schema) for problem in error.errors(include_url=False)]
+    return []
+
+
+def parse_value(text: str) -> Any:
+    """Return the value that a text stands for in YAML, such as ``1e-3``, ``[32, 16]`` or ``{H: -13.6}``.
+
+    Raises
+    ------
+    ConfigError
+        If it is no YAML.
+    """
+    return _parse(text, repr(text))
 
 
 def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -179,6 +225,19 @@ def _sentence(problem: ErrorDetails, schema: type[BaseModel]) -> str:
     given = problem["input"]
     hint = nearest(given, _choices(field)) if isinstance(given, str) else ""
     return f"{name} = {reprlib.repr(given)}: {allowed}{hint}"
+
+
+def _problem(problem: ErrorDetails, schema: type[BaseModel]) -> Problem:
+    """Return one of pydantic's problems in the words of `_sentence`, the field's name left out."""
+    location, kind = problem["loc"], problem["type"]
+    if kind == "extra_forbidden":
+        return Problem(location, _unknown_key(str(location[-1]), location, schema))
+    if kind == "missing":
+        return Problem(location, "is needed", is_missing=True)
+    field = _field_at(schema, location)
+    given = problem["input"]
+    hint = nearest(given, _choices(field)) if isinstance(given, str) else ""
+    return Problem(location, f"{_allowed(field) or _reason(problem)}{hint}")
 
 
 def _unknown_key(name: str, location: tuple[int | str, ...], schema: type[BaseModel]) -> str:
