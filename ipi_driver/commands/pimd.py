@@ -15,6 +15,7 @@ from nequip_openmm.cli.arguments import split_arguments
 from nequip_openmm.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ipi_driver.inputs import PimdSpec
     from ipi_driver.runner import PimdResult
 
     Run = Callable[..., Any]
@@ -82,6 +83,17 @@ def pimd(
             show_default=False,
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check everything, say what the run would be and how many beads it needs, and end; nothing is written.",
+            show_default=False,
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --dry-run: print JSON only.", show_default=False)
+    ] = False,
     check: Annotated[
         Path | None,
         typer.Option(
@@ -119,6 +131,8 @@ def pimd(
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     if check is not None:
         _check(check, model, structure)
+    elif dry_run and resume is None:
+        _dry_run(_spec(settings or [], given), as_json)
     elif prepare and resume is None:
         _print_prepared(*_new(settings or [], given, output, prepare)(console=console))
     else:
@@ -134,17 +148,22 @@ def _new(
     arguments: list[str], options: dict[str, Any], output: Path | None, only_prepare: bool = False
 ) -> Run:
     """Return a run from settings, ready to be started."""
-    from ipi_driver.inputs import PimdSpec
     from ipi_driver.runner import prepare_pimd, run_pimd
+
+    folder = output or Path("runs") / f"pimd-{datetime.now():%Y%m%d-%H%M%S}"
+    return partial(prepare_pimd if only_prepare else run_pimd, _spec(arguments, options), folder)
+
+
+def _spec(arguments: list[str], options: dict[str, Any]) -> PimdSpec:
+    """Return the settings of a new run."""
+    from ipi_driver.inputs import PimdSpec
     from nequip_openmm.settings import apply_overrides, load_yaml, validate
 
     file, overrides = split_arguments(arguments)
     data = {} if file is None else load_yaml(file)
     data.pop("kind", None)  # in the spec.yaml of a run folder
     data = apply_overrides(data | options, overrides)
-    spec = validate(PimdSpec, data, "pimd" if file is None else str(file))
-    folder = output or Path("runs") / f"pimd-{datetime.now():%Y%m%d-%H%M%S}"
-    return partial(prepare_pimd if only_prepare else run_pimd, spec, folder)
+    return validate(PimdSpec, data, "pimd" if file is None else str(file))
 
 
 def _resumed(
@@ -188,6 +207,28 @@ def _check(path: Path, model: Path | None, template: Path | None) -> None:
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(2)
     typer.echo(f"{path}: can be run")
+
+
+def _dry_run(spec: PimdSpec, as_json: bool) -> None:
+    """Print what a run would be."""
+    import json
+
+    from ipi_driver.runner.dry_run import dry_run
+
+    found = dry_run(spec)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        return
+    elements = " ".join(f"{symbol}{count}" for symbol, count in found["elements"].items())
+    beads = found["beads"]
+    typer.echo(f"{found['n_atoms']} atoms ({elements}), {beads['n']} beads")
+    if beads["wavenumber_cm1"] is not None:
+        typer.echo(
+            f"fastest vibration {beads['wavenumber_cm1']:.0f} cm⁻¹: {beads['suggested']} beads bring it within 3% of its energy"
+        )
+    for warning in found["warnings"]:
+        typer.echo(f"warning: {warning['msg']}")
+    typer.echo("can be run")
 
 
 def _print_prepared(folder: Path, commands: list[str]) -> None:

@@ -54,10 +54,14 @@ class Start:
     def write(self, folder: Path) -> None:
         """Write ``start.xyz`` for i-PI and ``template.xyz`` for the driver."""
         (folder / START).write_text(self.to_ipi(), encoding="utf-8")
+        ase.io.write(folder / TEMPLATE, self.template(), format="extxyz")
+
+    def template(self) -> Atoms:
+        """Return the atoms as the driver sees them, without labels."""
         frame = Frame.create(
             self.frame.numbers, self.frame.positions, self.frame.cell, self.frame.pbc
         )
-        ase.io.write(folder / TEMPLATE, frame.to_ase(), format="extxyz")
+        return frame.to_ase()
 
     def to_ipi(self) -> str:
         """Return the structure in i-PI's XYZ format; the comment line states cell and units."""

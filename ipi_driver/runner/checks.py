@@ -8,22 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipi_driver.inputs import PimdSpec, Start
-from ipi_driver.inputs.beads import (
-    TOLERANCE,
-    energy_deficit,
-    highest_wavenumber,
-    suggested_beads,
-)
+from ipi_driver.inputs.beads import TOLERANCE, energy_deficit, suggested_beads
+from ipi_driver.inputs.vibrations import highest_wavenumber
 from nequip_openmm.errors import StructureError
 
 if TYPE_CHECKING:
     from nequip_openmm.potential import Potential
 
-__all__ = ["check_start", "warnings_about"]
+__all__ = ["MANY_ATOMS", "check_start", "smallest_height", "warnings_about"]
 
 SAFE_TIMESTEP_FS = {True: 0.5, False: 2.0}  # with and without hydrogen
 _HYDROGEN = 1
-_MANY_ATOMS = 500  # the search for the fastest vibration takes some fifty evaluations
+MANY_ATOMS = 500  # the search for the fastest vibration takes some fifty evaluations
 
 
 def check_start(spec: PimdSpec, start: Start) -> Potential:
@@ -45,8 +41,16 @@ def check_start(spec: PimdSpec, start: Start) -> Potential:
     return potential
 
 
-def warnings_about(spec: PimdSpec, start: Start, potential: Potential) -> list[tuple[str, str]]:
-    """Return (code, message) of what is allowed but seldom meant."""
+def warnings_about(
+    spec: PimdSpec, start: Start, potential: Potential, wavenumber: float | None = None
+) -> list[tuple[str, str]]:
+    """Return (code, message) of what is allowed but seldom meant.
+
+    Parameters
+    ----------
+    wavenumber
+        Of the fastest vibration, cm⁻¹; None to have it found where it is needed.
+    """
     found = []
     has_hydrogen = bool((start.frame.numbers == _HYDROGEN).any())
     safe = SAFE_TIMESTEP_FS[has_hydrogen]
@@ -54,7 +58,7 @@ def warnings_about(spec: PimdSpec, start: Start, potential: Potential) -> list[t
         reason = " with hydrogen atoms" if has_hydrogen else ""
         text = f"a time step of {spec.timestep:g} fs is long{reason}; up to {safe:g} fs is usual"
         found.append(("long-timestep", text))
-    if start.is_periodic and (height := _smallest_height(start.cell)) < potential.cutoff:
+    if start.is_periodic and (height := smallest_height(start.cell)) < potential.cutoff:
         text = (
             f"the cell is {height:.2f} Å high at its narrowest, less than the cutoff of {potential.cutoff:g} Å: "
             "atoms feel their own images; consider a larger cell"
@@ -63,15 +67,18 @@ def warnings_about(spec: PimdSpec, start: Start, potential: Potential) -> list[t
     if spec.mode == "rpmd" and spec.start is None:
         text = "RPMD starts from the structure, with thermal velocities but beads that are not spread; give start, the RESTART of a pimd run"
         found.append(("not-equilibrated", text))
-    return found + _about_beads(spec, start, potential)
+    return found + _about_beads(spec, start, potential, wavenumber)
 
 
-def _about_beads(spec: PimdSpec, start: Start, potential: Potential) -> list[tuple[str, str]]:
+def _about_beads(
+    spec: PimdSpec, start: Start, potential: Potential, wavenumber: float | None
+) -> list[tuple[str, str]]:
     """Warn of fewer beads than the fastest vibration needs. A GLE thermostat needs fewer, which is its purpose."""
-    if spec.n_beads == 1 or spec.mode == "piglet" or len(start.frame) > _MANY_ATOMS:
+    if spec.n_beads == 1 or spec.mode == "piglet" or len(start.frame) > MANY_ATOMS:
         return []
     temperature = min(spec.temperatures, default=spec.temperature)
-    wavenumber = highest_wavenumber(potential, start.frame)
+    if wavenumber is None:
+        wavenumber = highest_wavenumber(potential, start.frame)
     needed = suggested_beads(wavenumber, temperature)
     if spec.n_beads >= needed:
         return []
@@ -93,6 +100,6 @@ def _refuse_strong_forces(forces: NDArray[np.float64], start: Start, spec: PimdS
         )
 
 
-def _smallest_height(cell: NDArray[np.float64]) -> float:
+def smallest_height(cell: NDArray[np.float64]) -> float:
     """Return the smallest distance between opposite faces of a cell, Å."""
     return float(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0).max())

@@ -17,8 +17,9 @@ from ase.units import _amu, _c, _e
 from pydantic import ValidationError
 
 from ipi_driver.inputs import Address, PimdSpec, input_xml, new_address, read_start
-from ipi_driver.inputs.beads import energy_deficit, highest_wavenumber, suggested_beads
+from ipi_driver.inputs.beads import energy_deficit, suggested_beads
 from ipi_driver.inputs.transport import batch_size, latency
+from ipi_driver.inputs.vibrations import highest_wavenumber
 from nequip_openmm.data.frame import Frame
 from nequip_openmm.errors import ConfigError, StructureError
 
