@@ -20,6 +20,7 @@ __all__ = [
     "ModelFileError",
     "RunFailed",
     "StructureError",
+    "UnclearData",
     "UserError",
     "nearest",
 ]
@@ -31,6 +32,22 @@ class UserError(ValueError):
 
 class DataError(UserError):
     """A data set that cannot be read or lacks what is needed."""
+
+
+class UnclearData(DataError):
+    """A data set that can be read once somebody says what it leaves open.
+
+    Parameters
+    ----------
+    message
+        One line: what is open, and how to say it.
+    what
+        ``"energy"``, ``"forces"``, ``"stress"`` or ``"units"``.
+    """
+
+    def __init__(self, message: str, what: str) -> None:
+        super().__init__(message)
+        self.code = f"unclear-{what}"
 
 
 class ConfigError(UserError):

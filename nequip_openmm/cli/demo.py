@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nequip_openmm.errors import DataError
+from nequip_openmm.examples import METHANOL
 
 if TYPE_CHECKING:
     from nequip_openmm.analysis.report import Section
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-DATASET = Path(__file__).parents[2] / "examples" / "methanol_ccsd_t" / "methanol_ccsd_t.xyz"
 FOLDER = Path("demo-run")
 N_VALID, N_TEST = 30, 50
 TEMPERATURE_K = 300.0
@@ -46,7 +46,7 @@ def demo(
         Path | None,
         typer.Argument(help="Folder to make.", show_default="demo-run, or demo-run-2, ..."),
     ] = None,
-    dataset: Annotated[Path, typer.Option(help="Another data set.")] = DATASET,
+    dataset: Annotated[Path, typer.Option(help="Another data set.")] = METHANOL,
 ) -> None:
     """Train on methanol at CCSD(T), test, simulate, with path integrals where i-PI is installed, report."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)

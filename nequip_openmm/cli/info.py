@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from nequip_openmm.data import Keys, read_dataset
+from nequip_openmm.cli.watched import new_folder, watched
+from nequip_openmm.data.arrays import save_arrays
+from nequip_openmm.data.conventions import Keys
+from nequip_openmm.data.dataset import Dataset
+from nequip_openmm.data.fields import list_fields
 from nequip_openmm.data.findings import Finding, Report
 from nequip_openmm.data.lint import check_dataset
-from nequip_openmm.data.scan import scan_geometry
+from nequip_openmm.data.progress import progress_bar
+from nequip_openmm.data.read import read_dataset
+from nequip_openmm.data.scan import GeometryScan, scan_geometry
 from nequip_openmm.data.summary import Range, Summary, summarise
-from nequip_openmm.errors import ConfigError
+from nequip_openmm.errors import ConfigError, UserError
+from nequip_openmm.runs.failures import write_failure
 
 __all__ = ["info"]
 
@@ -39,25 +46,70 @@ def info(
         str | None, typer.Option(help="Name of the virial -dE/dε, instead of a stress.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FD|PATH",
+            help="Write events there, and stop when the standard input says so or ends.",
+            show_default=False,
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="New folder for the numbers as .npy files.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Say what a data set holds and what is wrong with it.
 
-    Exit code 0: nothing wrong; 1: errors found; 2: the file cannot be read. Frames and atoms are counted from 0.
+    Exit code 0: nothing wrong (with --events: read); 1: errors found; 2: the file cannot be read. Frames and atoms are counted
+    from 0.
     """
     if not 0.0 < cutoff < 100.0:
         raise ConfigError(f"--cutoff must lie between 0 and 100 Å, got {cutoff:g}")
     keys = Keys(energy_key, forces_key, stress_key, virial_key)
-    dataset = read_dataset(file, format=format, units=units, keys=keys, progress=True)
-    scan = scan_geometry(dataset, cutoff, progress=True)
-    summary = summarise(dataset, cutoff, scan=scan)
-    report = check_dataset(dataset, cutoff, scan=scan)
-    if as_json:
+    with watched("info", events) as stream:
+        if events is not None:
+            stream.emit("fields", fields=_fields(file, format))
+        dataset = read_dataset(file, format=format, units=units, keys=keys, progress=True)
+        scan = scan_geometry(dataset, cutoff, progress=True)
+        with progress_bar("checking", 1.0, shown=False):
+            summary = summarise(dataset, cutoff, scan=scan)
+            report = check_dataset(dataset, cutoff, scan=scan)
         document = {"summary": summary.to_dict(), "lint": report.to_dict()}
+        if save is not None:
+            _save(save, dataset, scan, report, document)
+        stream.emit("result", **document, folder=save)
+    if as_json:
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
-    else:
+    elif events is None:
         _show(summary, report)
-    if report.errors:
+    if report.errors and events is None:
         raise typer.Exit(1)
+
+
+def _fields(file: Path, format: str | None) -> list[dict[str, str]]:
+    """Return what the file holds by name; nothing where reading it will say in a moment what is wrong with it."""
+    try:
+        return [field.to_dict() for field in list_fields(file, format)]
+    except UserError:
+        return []
+
+
+def _save(
+    folder: Path, dataset: Dataset, scan: GeometryScan, report: Report, document: dict[str, Any]
+) -> None:
+    more = {
+        "names": dict(dataset.names),
+        "units": dataset.units,
+        "cutoff": document["summary"]["cutoff"],
+    }
+    with progress_bar("saving", 1.0, shown=False), new_folder(folder) as partial:
+        try:
+            save_arrays(partial, dataset, scan, report, document | more)
+        except OSError as error:
+            raise write_failure(error, folder) from error
 
 
 def _show(summary: Summary, report: Report) -> None:

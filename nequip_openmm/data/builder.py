@@ -21,10 +21,16 @@ class DatasetBuilder:
     ----------
     source
         File name, for messages.
+
+    Attributes
+    ----------
+    names
+        Label -> name under which it stands in the file; readers fill it in.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self.names: dict[str, str] = {}
         self._notes: dict[str, None] = {}  # a set that keeps its order
         self._n_atoms: list[int] = []
         self._numbers = _Column(np.int64)
@@ -104,6 +110,8 @@ class DatasetBuilder:
             isolated=np.array(self._isolated),
             source=self.source,
             notes=tuple(self._notes),
+            names=dict(self.names),
+            units=str(units),
         )
 
     def _complete_forces(self, forces: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from nequip_openmm.errors import ConfigError, DataError
+from nequip_openmm.errors import ConfigError, UnclearData
 from nequip_openmm.units import energy_factor, length_factor
 
 __all__ = ["ALIASES", "EV_ANGSTROM", "KCAL_PER_MOL", "Keys", "UnitSystem", "choose_key"]
@@ -69,16 +69,17 @@ def choose_key(label: str, wanted: str | None, present: Collection[str], where: 
 
     Raises
     ------
-    DataError
+    UnclearData
         If several known names are present and the plain one is not among them.
     """
     if wanted is not None:
         return wanted if wanted in present else None
     candidates = [name for name in ALIASES[label] if name in present]
     if len(candidates) > 1 and candidates[0] != ALIASES[label][0]:
-        raise DataError(
+        raise UnclearData(
             f"{where}: {' and '.join(candidates)} could all be the {label}; "
-            f"say which with --{label}-key (Keys({label}=...))"
+            f"say which with --{label}-key (Keys({label}=...))",
+            label,
         )
     return candidates[0] if candidates else None
 

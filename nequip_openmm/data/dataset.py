@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -52,6 +52,10 @@ class Dataset:
         What a reader assumed or passed over, one sentence each.
     origin
         (F,) number of every frame in the source; None where these are all frames of it.
+    names
+        Label -> name under which the source holds it, as far as it has names.
+    units
+        Of the source, in words.
     """
 
     offsets: IntArray
@@ -69,6 +73,8 @@ class Dataset:
     source: str = ""
     notes: tuple[str, ...] = field(default=())
     origin: IntArray | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    units: str = ""
 
     @classmethod
     def from_frames(cls, frames: Sequence[Frame], source: str = "frames in memory") -> Dataset:

@@ -15,7 +15,7 @@ from nequip_openmm.data.readers.npz import read_npz
 from nequip_openmm.data.readers.stream import check_readable, read_start
 from nequip_openmm.errors import DataError, nearest
 
-__all__ = ["read_dataset"]
+__all__ = ["find_format", "read_dataset"]
 
 Reader = Callable[..., Dataset]
 
@@ -75,21 +75,23 @@ def read_dataset(
     """
     path = Path(path)
     check_readable(path)
-    return _reader(path, format)(path, units=units, keys=keys, progress=progress)
+    reader = _named(find_format(path) if format is None else format, path)
+    return reader(path, units=units, keys=keys, progress=progress)
 
 
-def _reader(path: Path, format: str | None) -> Reader:
-    if format is not None:
-        return _named(format, path)
+def find_format(path: Path) -> str:
+    """Return the format of a file or folder: first bytes decide, then the name, then ASE's knowledge of outputs.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or is of no format known here.
+    """
+    check_readable(path)
     if path.is_dir():
         if is_deepmd(path):
-            return read_deepmd
+            return "deepmd"
         raise DataError(f"{path}: a folder without DeePMD files (type.raw); name a file in it")
-    return _named(_find_format(path), path)
-
-
-def _find_format(path: Path) -> str:
-    """Return the format of a file: first bytes decide, then the name, then ASE's knowledge of outputs."""
     names = [suffix.lower() for suffix in path.suffixes]
     plain = [suffix for suffix in names if suffix not in COMPRESSED_NAMES]
     start = read_start(path)

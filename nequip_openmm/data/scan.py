@@ -44,6 +44,8 @@ class GeometryScan:
         (S,) smallest distance over sum of covalent radii.
     closest_pair
         (S, 2) the atoms of that ratio.
+    nearest
+        Distance in Å of every atom's nearest neighbour, in the order of ``counts``; infinite where there is none within the cutoff.
     nearest_ratios
         Distance over sum of covalent radii of every atom's relatively nearest neighbour.
     unusable
@@ -58,6 +60,7 @@ class GeometryScan:
     closest: FloatArray
     closest_ratio: FloatArray
     closest_pair: IntArray
+    nearest: FloatArray
     nearest_ratios: FloatArray
     unusable: dict[int, str]
     sampled: bool
@@ -91,6 +94,7 @@ def scan_geometry(
         closest=np.array([scan.closest for scan in found], dtype=np.float64),
         closest_ratio=np.array([scan.closest_ratio for scan in found], dtype=np.float64),
         closest_pair=np.array([scan.pair for scan in found], dtype=np.int64).reshape(-1, 2),
+        nearest=_joined([scan.nearest for scan in found], np.float64),
         nearest_ratios=_joined([scan.ratios for scan in found], np.float64),
         unusable=unusable,
         sampled=len(chosen) < len(dataset),
@@ -116,6 +120,7 @@ class _FrameScan:
     """The same for one frame."""
 
     counts: IntArray
+    nearest: FloatArray
     ratios: FloatArray
     closest: float = np.inf
     closest_ratio: float = np.inf
@@ -126,7 +131,7 @@ def _scan(frame: Frame, cutoff: float) -> _FrameScan:
     (i, j), shifts = neighbour_list(frame.positions, frame.cell, frame.pbc, cutoff)
     counts = np.bincount(i, minlength=len(frame))
     if len(i) == 0:
-        return _FrameScan(counts, np.zeros(0))
+        return _FrameScan(counts, np.full(len(frame), np.inf), np.zeros(0))
     cell = np.where(frame.pbc[:, None], frame.cell, 0.0)
     vectors = frame.positions[j] - frame.positions[i] + shifts @ cell
     distances = np.sqrt(np.einsum("ek,ek->e", vectors, vectors))
@@ -134,8 +139,11 @@ def _scan(frame: Frame, cutoff: float) -> _FrameScan:
     ratios = distances / (radii[i] + radii[j])
     least = int(ratios.argmin())
     first_of_centre = np.flatnonzero(np.diff(i, prepend=-1))
+    nearest = np.full(len(frame), np.inf)
+    nearest[i[first_of_centre]] = np.minimum.reduceat(distances, first_of_centre)
     return _FrameScan(
         counts=counts,
+        nearest=nearest,
         ratios=np.minimum.reduceat(ratios, first_of_centre),
         closest=float(distances.min()),
         closest_ratio=float(ratios[least]),

@@ -2,7 +2,7 @@
 
 Every event carries ``v`` (protocol version), ``ev`` (its kind) and ``t`` (seconds since the epoch). Kinds in use:
 ``hello``, ``status``, ``progress``, ``epoch``, ``sample``, ``frame``, ``log``, ``warning``, ``checkpoint``, ``error``,
-``done``. A reader skips kinds it does not know. JSON has no NaN or infinity: such a value is written as null and its name
+``done``; work that is no run adds ``fields`` and ``result``. A reader skips kinds it does not know. JSON has no NaN or infinity: such a value is written as null and its name
 is listed in ``nonfinite``.
 """
 
@@ -55,6 +55,17 @@ class EventStream:
         if extra is not None:
             sinks.append(_open_sink(extra))
         return cls(*sinks)
+
+    @classmethod
+    def to(cls, target: str) -> EventStream:
+        """Write to ``target`` alone, a file path or the number of an open file descriptor: for work that leaves no run folder.
+
+        Raises
+        ------
+        UserError
+            If it cannot be opened.
+        """
+        return cls(_open_sink(target))
 
     @staticmethod
     def require(extra: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from nequip_openmm.data.progress import progress_bar
 from nequip_openmm.data.readers.labels import LabelFinder
 from nequip_openmm.errors import DataError
 
-__all__ = ["guess_format", "read_ase"]
+__all__ = ["first_values", "guess_format", "read_ase"]
 
 Item = TypeVar("Item")
 
@@ -72,6 +73,12 @@ def read_ase(
             at(done)
     labels.check_found()
     return builder.finish(UnitSystem.of(units, EV_ANGSTROM))
+
+
+def first_values(path: Path, format: str, n: int) -> list[tuple[int, dict[str, Any]]]:
+    """Return number of atoms and everything that is not structure, by name, of the first ``n`` frames."""
+    structures = islice(_guarded(_structures(path, format), path), n)
+    return [(len(atoms), _values(atoms)) for atoms, _ in structures]
 
 
 def _structures(path: Path, format: str) -> Iterator[tuple[ase.Atoms, float]]:

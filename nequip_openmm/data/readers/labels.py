@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nequip_openmm.data.builder import DatasetBuilder
 from nequip_openmm.data.conventions import ALIASES, VIRIALS, Keys, choose_key
-from nequip_openmm.errors import DataError
+from nequip_openmm.errors import DataError, UnclearData
 
 __all__ = ["LabelFinder", "Names"]
 
@@ -36,7 +36,6 @@ class LabelFinder:
     def __init__(self, keys: Keys, builder: DatasetBuilder) -> None:
         self._keys = keys
         self._builder = builder
-        self._chosen: dict[str, str] = {}
         self._seen: set[str] = set()
         self._known: dict[tuple[str, ...], Names] = {}
 
@@ -74,6 +73,8 @@ class LabelFinder:
             else self._one("stress", keys.stress, present, where),
             virial=keys.virial if keys.virial in present else None,
         )
+        if names.virial is not None:
+            self._builder.names["virial"] = names.virial
         unread = [name for name in VIRIALS if name in present]
         if unread and names.stress is None and names.virial is None:
             self._builder.note(
@@ -88,11 +89,12 @@ class LabelFinder:
         name = choose_key(label, wanted, present, where)
         if name is None:
             return None
-        before = self._chosen.setdefault(label, name)
+        before = self._builder.names.setdefault(label, name)
         if name != before:
-            raise DataError(
+            raise UnclearData(
                 f"{where}: the {label} is called {name!r} here but {before!r} in earlier frames; "
-                f"say which with --{label}-key"
+                f"say which with --{label}-key",
+                label,
             )
         self._note(label, name, wanted, present)
         return name

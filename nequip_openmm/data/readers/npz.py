@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nequip_openmm.data.builder import DatasetBuilder
 from nequip_openmm.data.conventions import KCAL_PER_MOL, Keys, UnitSystem, choose_key
 from nequip_openmm.data.dataset import Dataset
-from nequip_openmm.errors import ConfigError, DataError
+from nequip_openmm.errors import ConfigError, DataError, UnclearData
 
 __all__ = ["read_npz"]
 
@@ -60,7 +60,7 @@ def read_npz(
         n_frames, n_atoms = positions.shape[:2]
         numbers_key = _first(arrays, NUMBERS, "atomic numbers", path)
         numbers = _shaped(_array(arrays, numbers_key, path), (n_atoms,), numbers_key, path)
-        labels = _labels(arrays, keys or Keys(), n_frames, n_atoms, path)
+        labels = _labels(arrays, keys or Keys(), n_frames, n_atoms, builder)
         cell = _cell(arrays, path)
         system = _units(arrays, positions_key, units, builder)
     if not (numbers == np.round(numbers)).all() or not ((numbers >= 1) & (numbers <= 118)).all():
@@ -113,8 +113,9 @@ def _shaped(array: FloatArray, shape: tuple[int, ...], name: str, path: Path) ->
 
 
 def _labels(
-    arrays: Any, keys: Keys, n_frames: int, n_atoms: int, path: Path
+    arrays: Any, keys: Keys, n_frames: int, n_atoms: int, builder: DatasetBuilder
 ) -> dict[str, FloatArray | None]:
+    path = Path(builder.source)
     if keys.stress or keys.virial:
         raise DataError(f"{path}: stresses and virials are not read from archives")
     shapes: Mapping[str, tuple[int, ...]] = {
@@ -124,6 +125,7 @@ def _labels(
     found: dict[str, FloatArray | None] = {}
     for label, shape in shapes.items():
         name = _label_name(arrays, label, keys.named().get(label), path)
+        builder.names.update({} if name is None else {label: name})
         found[label] = (
             None if name is None else _shaped(_array(arrays, name, path), shape, name, path)
         )
@@ -156,19 +158,23 @@ def _units(
         name: str(arrays[name].item()) for name in ("e_unit", "r_unit") if name in arrays.files
     }
     if len(stated) == 1:
-        raise DataError(
+        raise UnclearData(
             f"{builder.source}: the archive says {next(iter(stated))} only, not both e_unit and r_unit; "
-            "give the units, for example --units kcal/mol/Å"
+            "give the units, for example --units kcal/mol/Å",
+            "units",
         )
     if len(stated) == 2:
         length = "Å" if stated["r_unit"].lower().startswith("ang") else stated["r_unit"]
         try:
             return UnitSystem(stated["e_unit"], length)
         except ConfigError as error:
-            raise DataError(f"{builder.source}: {error}; say which with --units") from error
+            raise UnclearData(
+                f"{builder.source}: {error}; say which with --units", "units"
+            ) from error
     if positions_key not in KNOWN_UNITS:
-        raise DataError(
-            f"{builder.source}: the archive does not say its units; give them, for example --units eV/Å"
+        raise UnclearData(
+            f"{builder.source}: the archive does not say its units; give them, for example --units eV/Å",
+            "units",
         )
     builder.note(
         "the archive does not say its units; kcal/mol and Å taken, as sGDML and rMD17 have them"
