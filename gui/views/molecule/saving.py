@@ -1,0 +1,51 @@
+"""Writes what a 3D view shows as PNG or SVG."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRect, QSize
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+
+if TYPE_CHECKING:
+    from gui.views.molecule.view import MoleculeView
+
+__all__ = ["save_image"]
+
+
+def save_image(view: MoleculeView, path: Path, scale: float) -> None:
+    """Write a PNG with ``scale`` pixels for each of the screen's, or an SVG with balls of such pixels inside.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    if path.suffix.lower() == ".svg":
+        _save_svg(view, path)
+        return
+    size = view.size() * scale
+    image = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
+    painter = QPainter(image)
+    view.paintOn(painter, size, scale)
+    painter.end()
+    if not image.save(str(path)):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+
+def _save_svg(view: MoleculeView, path: Path) -> None:
+    generator = QSvgGenerator()
+    generator.setFileName(str(path))
+    size = QSize(view.width(), view.height())
+    generator.setSize(size)
+    generator.setViewBox(QRect(0, 0, size.width(), size.height()))
+    generator.setTitle("Molecule")
+    painter = QPainter()
+    if not painter.begin(generator):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    view.paintOn(painter, size, 1.0)
+    painter.end()

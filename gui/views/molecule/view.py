@@ -1,0 +1,504 @@
+"""The 3D view: balls and sticks, painted without OpenGL, so that it works on every screen and on none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from gui.core.atoms import Colouring, Look, Picture, Snapshot, prepare
+from gui.core.bonds import Bonds
+from gui.core.projection import Camera
+from gui.core.scene import Kind, Primitives, assemble
+from gui.views.molecule.captions import atom_text, paint_label, paint_legend
+from gui.views.molecule.painting import Style, paint
+from gui.views.molecule.saving import save_image
+from gui.views.molecule.sprites import Sprites
+
+__all__ = ["MoleculeView"]
+
+FloatArray = NDArray[np.float64]
+
+_FRONT = Camera(distance=1.0).turned(-0.42, -0.32)  # a little from above and from the side
+_TURN = 0.008  # radians per pixel
+_STEP = 0.12  # radians per key
+_QUICK_FROM = 4000  # atoms, from which sticks are left out while things move
+_BONDS_LAST = 10  # frames for which bonds are kept where there are many atoms
+
+
+class MoleculeView(QWidget):
+    """Shows atoms; a person may turn, move and enlarge them and pick one.
+
+    Mouse: drag to turn, with Shift or the middle button to move, with Ctrl to roll, wheel to enlarge, click to pick, double
+    click to fit. Keys: arrows turn (with Shift: move), + and - enlarge, F fits, X Y Z look along an axis, C cell, V forces,
+    B bonds, W wrap, Esc picks nothing.
+    """
+
+    picked = Signal(int)
+    """An atom was picked; -1 for none."""
+    lookChanged = Signal()
+    """Colouring, cell, forces, bonds, wrapping or perspective changed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._numbers = np.empty(0, int)
+        self._pbc = np.zeros(3, bool)
+        self._snapshot: Snapshot | None = None
+        self._look = Look()
+        self._camera = _FRONT
+        self._picture: Picture | None = None
+        self._bonds: Bonds | None = None
+        self._bonds_age = 0
+        self._scene: Primitives | None = None
+        self._image: QImage | None = None
+        self._sprites = Sprites()
+        self._selected = -1
+        self._is_fitted = False
+        self._pressed_at: QPointF | None = None
+        self._dragged_from: QPointF | None = None
+        self._is_quick = False
+        self._settle = QTimer(self, singleShot=True, interval=180)
+        self._settle.timeout.connect(self._draw_fully)
+        self._placeholder = "No structure"
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 120)
+        self.setAccessibleName("3D view")
+        self.setToolTip("")
+
+    # content
+
+    def setAtoms(self, numbers: NDArray[np.int64], pbc: NDArray[np.bool_] | bool = False) -> None:
+        """Begin with other atoms: atomic numbers (N,), and along which of the cell's vectors they repeat."""
+        self._numbers = np.asarray(numbers, int)
+        self._pbc = np.broadcast_to(np.asarray(pbc, bool), (3,))
+        self._snapshot = self._bonds = self._picture = None
+        self._is_fitted = False
+        self.setSelected(-1)
+        self._redraw()
+
+    def setFrame(
+        self,
+        positions: FloatArray,
+        cell: FloatArray | None = None,
+        forces: FloatArray | None = None,
+        velocities: FloatArray | None = None,
+        beads: FloatArray | None = None,
+        values: FloatArray | None = None,
+    ) -> None:
+        """Show the atoms at these places.
+
+        Parameters
+        ----------
+        positions
+            (N, 3) Å; of the centroids if there are beads.
+        cell
+            (3, 3) Å, rows are vectors.
+        forces
+            (N, 3) eV/Å.
+        velocities
+            (N, 3).
+        beads
+            (P, N, 3) Å.
+        values
+            (N,) to colour by.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many positions as atoms.
+        """
+        positions = np.asarray(positions, float)
+        if positions.shape != (len(self._numbers), 3):
+            raise ValueError(
+                f"positions of shape {positions.shape} do not fit {len(self._numbers)} atoms; call setAtoms before"
+            )
+        box = np.zeros((3, 3)) if cell is None else np.asarray(cell, float) * self._pbc[:, None]
+        self._snapshot = Snapshot(self._numbers, positions, box, forces, velocities, beads, values)
+        self._bonds_age += 1
+        if len(positions) < _QUICK_FROM or self._bonds_age >= _BONDS_LAST:
+            self._bonds, self._bonds_age = None, 0
+        self._prepare()
+        if not self._is_fitted and len(positions):
+            self.fit()
+
+    def clear(self, text: str = "No structure") -> None:
+        """Show nothing but a line of text."""
+        self._placeholder = text
+        self.setAtoms(np.empty(0, int))
+
+    def snapshot(self) -> Snapshot | None:
+        """Return what is shown."""
+        return self._snapshot
+
+    # look
+
+    def look(self) -> Look:
+        """Return what is shown of the atoms."""
+        return self._look
+
+    def setLook(self, **changes: object) -> None:
+        """Change fields of `Look`."""
+        look = replace(self._look, **changes)  # type: ignore[arg-type]
+        if look != self._look:
+            if look.shows_bonds != self._look.shows_bonds:
+                self._bonds = None
+            self._look = look
+            self._prepare()
+            self.lookChanged.emit()
+
+    def setColouring(self, colouring: Colouring, limits: tuple[float, float] | None = None) -> None:
+        """Colour by "element", "force", "velocity" or "value"; ``limits`` of the colours, None for those of the frame."""
+        self.setLook(colouring=colouring, range=limits)
+
+    def setCellShown(self, shown: bool) -> None:
+        """Show the periodic cell or not."""
+        self.setLook(shows_cell=shown)
+
+    def setForcesShown(self, shown: bool, scale: float | None = None) -> None:
+        """Show forces as arrows, ``scale`` Å long for each eV/Å."""
+        self.setLook(shows_forces=shown, force_scale=scale or self._look.force_scale)
+
+    def setPerspective(self, is_wanted: bool) -> None:
+        """Let what is near look larger, or not."""
+        self._camera = replace(self._camera, distance=1.0 if is_wanted else np.inf)
+        self.fit()
+
+    def hasPerspective(self) -> bool:
+        """Return whether what is near looks larger."""
+        return bool(np.isfinite(self._camera.distance))
+
+    # camera
+
+    def camera(self) -> Camera:
+        """Return where the eye is."""
+        return self._camera
+
+    def setCamera(self, camera: Camera) -> None:
+        """Look from elsewhere."""
+        self._camera = camera
+        self._move()
+
+    def fit(self) -> None:
+        """Show everything, in the middle."""
+        if self._picture is None or not len(self._numbers):
+            return
+        points = self._picture.parts.atoms.positions
+        if self._picture.parts.edges is not None:
+            points = np.concatenate([points, self._picture.parts.edges.reshape(-1, 3)])
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points):
+            self._camera = self._camera.fitted(points, self.width(), self.height())
+            self._is_fitted = True
+        self._redraw()
+
+    def lookAlong(self, axis: int) -> None:
+        """Look along the x (0), y (1) or z (2) axis."""
+        order = np.roll(np.arange(3), 2 - axis)  # this axis comes out of the screen
+        self._camera = replace(self._camera, rotation=np.eye(3)[order])
+        self.fit()
+
+    # picking
+
+    def selected(self) -> int:
+        """Return the picked atom, -1 for none."""
+        return self._selected
+
+    def setSelected(self, atom: int) -> None:
+        """Pick an atom, -1 for none."""
+        atom = atom if 0 <= atom < len(self._numbers) else -1
+        if atom != self._selected:
+            self._selected = atom
+            self._describe()
+            self.picked.emit(atom)
+            self.update()
+
+    def atomAt(self, point: QPoint | QPointF) -> int:
+        """Return the atom that is seen at a place of the widget, -1 for none."""
+        if self._scene is None:
+            return -1
+        ratio = self.devicePixelRatioF()
+        return self._scene.ball_at(point.x() * ratio, point.y() * ratio, len(self._numbers))
+
+    # images
+
+    def saveImage(self, path: Path | str, scale: float = 2.0) -> None:
+        """Write what is seen as PNG (``scale`` pixels for each of the screen's) or SVG, by the path's suffix.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        save_image(self, Path(path), scale)
+
+    def paintOn(
+        self, painter: QPainter, size: QSize, ratio: float, transparent: bool = False
+    ) -> None:
+        """Paint atoms and legend; the painter's unit is a pixel of the image, ``ratio`` of them for each of the screen's."""
+        if not transparent:
+            painter.fillRect(QRect(QPoint(0, 0), size), self._background())
+        self._paint_atoms(painter, size, ratio, is_quick=False)
+        painter.save()
+        painter.scale(ratio, ratio)
+        paint_legend(
+            painter,
+            QRect(QPoint(0, 0), size / ratio),
+            self.palette(),
+            self.font(),
+            self._snapshot,
+            self._look,
+            self._picture,
+        )
+        painter.restore()
+
+    def sizeHint(self) -> QSize:
+        """Return the size that suits a view."""
+        return QSize(420, 360)
+
+    # events
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the atoms, which are kept as an image, and what lies on top."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._snapshot is None:
+            painter.fillRect(self.rect(), self._background())
+            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._placeholder)
+            self._paint_focus(painter)
+            return
+        ratio = self.devicePixelRatioF()
+        if self._image is None or self._image.devicePixelRatio() != ratio:
+            self._image = self._painted(ratio)
+        painter.drawImage(QPoint(0, 0), self._image)
+        paint_legend(
+            painter,
+            self.rect(),
+            self.palette(),
+            self.font(),
+            self._snapshot,
+            self._look,
+            self._picture,
+        )
+        self._paint_selection(painter, ratio)
+        self._paint_focus(painter)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep what was fitted fitted."""
+        old = event.oldSize()
+        if old.isValid() and self._is_fitted and min(old.width(), old.height()) > 0:
+            growth = min(self.width(), self.height()) / min(old.width(), old.height())
+            self._camera = replace(self._camera, scale=self._camera.scale * growth)
+        elif self._picture is not None:
+            self.fit()
+        self._redraw()
+
+    def changeEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+        """Follow the theme."""
+        super().changeEvent(event)
+        self._redraw()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to turn or move."""
+        self._pressed_at = self._dragged_from = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Turn or move the atoms."""
+        if self._dragged_from is None:
+            return
+        change = event.position() - self._dragged_from
+        self._dragged_from = event.position()
+        buttons, keys = event.buttons(), event.modifiers()
+        is_shift = bool(keys & Qt.KeyboardModifier.ShiftModifier)
+        if buttons & Qt.MouseButton.LeftButton and keys & Qt.KeyboardModifier.ControlModifier:
+            self.setCamera(self._camera.turned(0, 0, -change.x() * _TURN))
+        elif buttons & Qt.MouseButton.LeftButton and not is_shift:
+            self.setCamera(self._camera.turned(change.x() * _TURN, -change.y() * _TURN))
+        elif buttons & (Qt.MouseButton.MiddleButton | Qt.MouseButton.LeftButton):
+            self.setCamera(self._camera.panned(change.x(), change.y()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Pick an atom where the mouse was not moved."""
+        start, self._pressed_at, self._dragged_from = self._pressed_at, None, None
+        if start is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if (event.position() - start).manhattanLength() < 4:
+            self.setSelected(self.atomAt(event.position()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Fit where no atom is."""
+        if self.atomAt(event.position()) < 0:
+            self.fit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Enlarge around the pointer."""
+        factor = 1.0015 ** event.angleDelta().y()
+        at = event.position()
+        self.setCamera(self._camera.zoomed(factor, (at.x(), at.y()), (self.width(), self.height())))
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Turn, move, enlarge, or change the look."""
+        action = self._key_action(event)
+        if action is None:
+            super().keyPressEvent(event)
+        else:
+            action()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what keys do as a menu."""
+        from gui.views.molecule.menu import molecule_menu
+
+        menu = molecule_menu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
+
+    # inside
+
+    def _key_action(self, event: QKeyEvent):  # type: ignore[no-untyped-def]
+        """Return what a key does, None if nothing."""
+        key, camera, look = event.key(), self._camera, self._look
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            return None
+        arrows = {
+            Qt.Key.Key_Left: (-1, 0),
+            Qt.Key.Key_Right: (1, 0),
+            Qt.Key.Key_Up: (0, 1),
+            Qt.Key.Key_Down: (0, -1),
+        }
+        if key in arrows:
+            right, up = arrows[key]
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                return lambda: self.setCamera(camera.panned(24 * right, -24 * up))
+            return lambda: self.setCamera(camera.turned(_STEP * right, _STEP * up))
+        middle, size = (self.width() / 2, self.height() / 2), (self.width(), self.height())
+        return {
+            Qt.Key.Key_Plus: lambda: self.setCamera(camera.zoomed(1.15, middle, size)),
+            Qt.Key.Key_Equal: lambda: self.setCamera(camera.zoomed(1.15, middle, size)),
+            Qt.Key.Key_Minus: lambda: self.setCamera(camera.zoomed(1 / 1.15, middle, size)),
+            Qt.Key.Key_F: self.fit,
+            Qt.Key.Key_X: lambda: self.lookAlong(0),
+            Qt.Key.Key_Y: lambda: self.lookAlong(1),
+            Qt.Key.Key_Z: lambda: self.lookAlong(2),
+            Qt.Key.Key_C: lambda: self.setLook(shows_cell=not look.shows_cell),
+            Qt.Key.Key_V: lambda: self.setLook(shows_forces=not look.shows_forces),
+            Qt.Key.Key_B: lambda: self.setLook(shows_bonds=not look.shows_bonds),
+            Qt.Key.Key_W: lambda: self.setLook(is_wrapped=not look.is_wrapped),
+            Qt.Key.Key_Escape: (lambda: self.setSelected(-1)) if self._selected >= 0 else None,
+        }.get(Qt.Key(key))
+
+    def _prepare(self) -> None:
+        if self._snapshot is not None:
+            self._picture = prepare(self._snapshot, self._look, self._bonds)
+            self._bonds = self._picture.bonds
+            self._describe()
+        self._redraw()
+
+    def _move(self) -> None:
+        """Redraw while something moves: quickly at first where there are many atoms."""
+        if len(self._numbers) >= _QUICK_FROM:
+            self._is_quick = True
+            self._settle.start()
+        self._redraw()
+
+    def _draw_fully(self) -> None:
+        self._is_quick = False
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self._image = None
+        self.update()
+
+    def _painted(self, ratio: float) -> QImage:
+        size = (QSize(self.width(), self.height()) * ratio).expandedTo(QSize(1, 1))
+        image = QImage(size, QImage.Format.Format_RGB32)
+        image.fill(self._background())
+        painter = QPainter(image)
+        self._scene = self._paint_atoms(painter, size, ratio, self._is_quick)
+        painter.end()
+        image.setDevicePixelRatio(ratio)
+        return image
+
+    def _paint_atoms(
+        self, painter: QPainter, size: QSize, ratio: float, is_quick: bool
+    ) -> Primitives | None:
+        if self._picture is None:
+            return None
+        parts = self._picture.parts
+        if is_quick:
+            parts = replace(parts, atoms=replace(parts.atoms, bonds=Bonds.none()))
+        pan = (self._camera.pan[0] * ratio, self._camera.pan[1] * ratio)
+        camera = replace(self._camera, scale=self._camera.scale * ratio, pan=pan)
+        scene = assemble(parts, camera, size.width(), size.height())
+        paint(painter, scene, self._style(), self._sprites, len(self._numbers), 1.25 * ratio)
+        return scene
+
+    def _style(self) -> Style:
+        palette = self._picture.palette.copy() if self._picture else np.zeros((2, 3))
+        text, background = self.palette().color(QPalette.ColorRole.Text), self._background()
+        ink, paper = np.array(text.getRgbF()[:3]), np.array(background.getRgbF()[:3])
+        palette[-2] = 0.55 * ink + 0.45 * paper
+        return Style(palette, paper, self._haze())
+
+    def _haze(self) -> float:
+        """Return how much the farthest fades: little for a small molecule."""
+        positions = self._picture.parts.atoms.positions if self._picture else np.zeros((1, 3))
+        if not len(positions):
+            return 0.0
+        depth = float(np.ptp(positions @ self._camera.rotation[2]))
+        return float(0.45 * (1 - np.exp(-max(depth, 0.0) / 8.0))) if np.isfinite(depth) else 0.0
+
+    def _background(self) -> QColor:
+        return self.palette().color(QPalette.ColorRole.Base)
+
+    def _paint_selection(self, painter: QPainter, ratio: float) -> None:
+        if self._selected < 0 or self._scene is None or self._snapshot is None:
+            return
+        is_it = (self._scene.kind == Kind.BALL) & (self._scene.index == self._selected)
+        found = np.flatnonzero(is_it)
+        if not len(found):
+            return
+        x, y = self._scene.start[found[0]] / ratio
+        radius = float(self._scene.radius[found[0]]) / ratio + 3
+        accent = self.palette().color(QPalette.ColorRole.Highlight)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(self._background(), 5))
+        painter.drawEllipse(QPointF(x, y), radius, radius)
+        painter.setPen(QPen(accent, 2.5))
+        painter.drawEllipse(QPointF(x, y), radius, radius)
+        text = atom_text(self._snapshot, self._selected)
+        paint_label(painter, QPointF(x + radius + 6, y), text, self.rect(), self.palette())
+
+    def _paint_focus(self, painter: QPainter) -> None:
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 1))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def _describe(self) -> None:
+        """Tell a screen reader what is seen."""
+        if self._snapshot is None:
+            self.setAccessibleDescription(self._placeholder)
+            return
+        text = f"{len(self._numbers)} atoms"
+        if self._selected >= 0:
+            text += "; picked " + ", ".join(atom_text(self._snapshot, self._selected))
+        self.setAccessibleDescription(text)
