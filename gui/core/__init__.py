@@ -1,0 +1,1 @@
+"""What the window needs and could do without Qt: numbers, files, geometry."""
