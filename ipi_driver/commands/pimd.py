@@ -132,7 +132,7 @@ def pimd(
     if check is not None:
         _check(check, model, structure)
     elif dry_run and resume is None:
-        _dry_run(_spec(settings or [], given), as_json)
+        _dry_run(partial(_spec, settings or [], given), as_json, events)
     elif prepare and resume is None:
         _print_prepared(*_new(settings or [], given, output, prepare)(console=console))
     else:
@@ -209,13 +209,18 @@ def _check(path: Path, model: Path | None, template: Path | None) -> None:
     typer.echo(f"{path}: can be run")
 
 
-def _dry_run(spec: PimdSpec, as_json: bool) -> None:
-    """Print what a run would be."""
+def _dry_run(spec: Callable[[], PimdSpec], as_json: bool, events: str | None) -> None:
+    """Print what a run would be; who listens to events hears it as ``result``."""
     import json
 
     from ipi_driver.runner.dry_run import dry_run
+    from nequip_openmm.cli.watched import watched
 
-    found = dry_run(spec)
+    with watched("pimd-dry-run", events) as stream:
+        found = dry_run(spec())
+        stream.emit("result", **found)
+    if events is not None:
+        return
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
         return
