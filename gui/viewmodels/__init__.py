@@ -1,0 +1,1 @@
+"""State and logic of each page; QtCore only."""

@@ -1,0 +1,61 @@
+"""One timer that repaints what shows moving data: never on receipt, at most 20 times a second, only what can be seen."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from weakref import WeakSet
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QWidget
+
+__all__ = ["RepaintClock", "clock"]
+
+INTERVAL_MS = 50
+
+
+class Refreshable(Protocol):
+    """A widget that draws itself anew when told to."""
+
+    def refresh(self) -> None:
+        """Draw what has changed since the last time; cheap if nothing has."""
+
+
+class RepaintClock(QObject):
+    """Calls ``refresh`` of registered widgets that are visible.
+
+    A widget knows itself whether it is out of date (`Series.version`); one that is hidden is brought up to date by the
+    first tick after it is shown.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._widgets: WeakSet[QWidget] = WeakSet()
+        self._timer = QTimer(self)
+        self._timer.setInterval(INTERVAL_MS)
+        self._timer.timeout.connect(self.tick)
+
+    def register(self, widget: QWidget) -> None:
+        """Refresh a widget from now on, as long as it lives."""
+        self._widgets.add(widget)
+        self._timer.start()
+
+    def unregister(self, widget: QWidget) -> None:
+        """Leave a widget alone."""
+        self._widgets.discard(widget)
+
+    def tick(self) -> None:
+        """Refresh now."""
+        for widget in list(self._widgets):
+            if widget.isVisible() and not widget.window().isMinimized():
+                widget.refresh()  # type: ignore[attr-defined]
+
+
+_CLOCK: RepaintClock | None = None
+
+
+def clock() -> RepaintClock:
+    """Return the one clock of the application."""
+    global _CLOCK
+    if _CLOCK is None:
+        _CLOCK = RepaintClock()
+    return _CLOCK
