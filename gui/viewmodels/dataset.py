@@ -1,0 +1,319 @@
+"""The Data page without its widgets: which data set is open, what of it is shown, how it is divided."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from gui.core.datasets import SETS, OpenDataset, Reading
+from gui.jobs.tasks import Task
+
+__all__ = ["DataState", "DatasetModel"]
+
+LABELS = {"energy": "number", "forces": "vectors"}
+"""What every data set must have, and the kind of field that may hold it."""
+
+
+class DataState(Enum):
+    """What the page shows."""
+
+    EMPTY = "empty"
+    LOADING = "loading"
+    UNCLEAR = "unclear"
+    FAILED = "failed"
+    LOADED = "loaded"
+
+
+class DatasetModel(QObject):
+    """Opens files in a child process and keeps what the page shows.
+
+    Signals
+    -------
+    state_changed
+        The new `DataState`.
+    progressed
+        Work done, whole work, text.
+    dataset_changed
+        Another data set is open, or none.
+    split_changed
+        It is divided in another way, or cannot be divided as asked.
+    filters_changed
+        Other frames are shown.
+    frame_changed
+        The number of the frame that is looked at.
+    """
+
+    state_changed = Signal(object)
+    progressed = Signal(int, int, str)
+    dataset_changed = Signal()
+    split_changed = Signal()
+    filters_changed = Signal()
+    frame_changed = Signal(int)
+
+    def __init__(
+        self, run_task: Callable[..., Task] = Task.run, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._run_task = run_task
+        self._task: Task | None = None
+        self._folder: Path | None = None
+        self._pending: OpenDataset | None = None
+        self._bins: dict[str, tuple[int, int]] = {}
+        self._finding: int | None = None
+        self._set: int | None = None
+        self.state = DataState.EMPTY
+        self.dataset: OpenDataset | None = None
+        self.reading: Reading | None = None
+        self.fields: Sequence[Mapping[str, str]] = ()
+        self.error: Mapping[str, str] = {}
+        self.frame = 0
+        self.mask: NDArray[np.bool_] | None = None
+
+    # --- opening
+
+    def open(self, path: Path | str) -> None:
+        """Read a file or folder, with names and units found out by the reader."""
+        self.read(Reading(Path(path)))
+
+    def read(self, reading: Reading) -> None:
+        """Read a file as told; what is open stays open until that has worked."""
+        self._abandon()
+        self.reading, self.fields, self.error = reading, (), {}
+        self._folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-data-"))
+        self._set_state(DataState.LOADING)
+        arguments = ["info", *reading.arguments(), "--save", str(self._folder / "arrays")]
+        self._task = task = self._run_task(arguments, parent=self)
+        task.progressed.connect(self.progressed)
+        task.event_received.connect(self._note_fields)
+        task.finished.connect(self._load)
+        task.failed.connect(self._fail)
+        task.cancelled.connect(self._go_back)
+
+    def cancel(self) -> None:
+        """Stop reading; what was open before is shown again."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def dismiss(self) -> None:
+        """Leave a failure or an open question; what was open before is shown again."""
+        self._go_back()
+
+    def accept(self) -> None:
+        """Take the data as they were read, though a label was not found."""
+        if self._pending is not None:
+            self._take(self._pending)
+
+    def close(self) -> None:
+        """Close the data set and remove its arrays."""
+        self._abandon()
+        self._forget(self.dataset)
+        self.dataset = None
+        self._clear_filters()
+        self._set_state(DataState.EMPTY)
+        self.dataset_changed.emit()
+
+    def shut_down(self) -> None:
+        """End what runs and remove all arrays: the window closes."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task.wait(3.0)
+        self._abandon()
+        self._forget(self.dataset)
+        self.dataset = None
+
+    # --- what is shown
+
+    @property
+    def bins(self) -> Mapping[str, tuple[int, int]]:
+        """Histogram -> first and last bin that is picked."""
+        return self._bins
+
+    @property
+    def finding(self) -> int | None:
+        """Position of the finding whose frames are shown."""
+        return self._finding
+
+    def pick_bins(self, name: str, first: int | None, last: int | None = None) -> None:
+        """Show the frames in some bins of a histogram only; None shows all of it again."""
+        if first is None:
+            self._bins.pop(name, None)
+        else:
+            self._bins[name] = (first, first if last is None else last)
+        self._apply_filters()
+
+    def pick_finding(self, number: int | None) -> None:
+        """Show the frames of a finding only, and look at the first of them."""
+        self._finding = number
+        self._apply_filters()
+        if self.dataset is not None and number is not None:
+            frames = self.dataset.findings[number].frames
+            if len(frames):
+                self.show_frame(int(frames[0]))
+
+    def pick_set(self, number: int | None) -> None:
+        """Show the frames of one set only, a position in `gui.core.datasets.SETS`."""
+        self._set = number
+        self._apply_filters()
+
+    def drop_filter(self, key: str) -> None:
+        """Undo one of `filters`."""
+        if key == "finding":
+            self._finding = None
+        elif key == "set":
+            self._set = None
+        else:
+            self._bins.pop(key, None)
+        self._apply_filters()
+
+    def clear_filters(self) -> None:
+        """Show all frames."""
+        self._clear_filters()
+        self._apply_filters()
+
+    def filters(self) -> list[tuple[str, str]]:
+        """Return a key and a text for everything that narrows what is shown."""
+        if self.dataset is None:
+            return []
+        found = [(n, self.dataset.histograms[n].phrase(*bins)) for n, bins in self._bins.items()]
+        if self._finding is not None:
+            code = self.dataset.findings[self._finding].code
+            found.append(("finding", code.replace("-", " ")))
+        if self._set is not None:
+            found.append(("set", f"{SETS[self._set]} frames"))
+        return found
+
+    def show_frame(self, frame: int) -> None:
+        """Look at a frame."""
+        if self.dataset is not None and 0 <= frame < self.dataset.n_frames:
+            self.frame = frame
+            self.frame_changed.emit(frame)
+
+    # --- dividing
+
+    def change_split(self, **changes: Any) -> None:
+        """Divide in another way; `OpenDataset.split_problem` says whether that works.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `SplitChoice`.
+        """
+        if self.dataset is not None:
+            self.dataset = self.dataset.with_split(replace(self.dataset.split, **changes))
+            if self._set is not None:
+                self._apply_filters()
+            self.split_changed.emit()
+
+    # --- what the child says
+
+    def _note_fields(self, event: dict[str, Any]) -> None:
+        if event.get("ev") == "fields":
+            self.fields = event.get("fields") or ()
+
+    def _load(self, result: dict[str, Any]) -> None:
+        self._task = None
+        try:
+            dataset = OpenDataset.load(Path(result["folder"]), self.reading or Reading(Path()))
+        except (OSError, KeyError, ValueError) as error:
+            self._fail({"title": f"what was read cannot be shown: {error}", "code": "arrays"})
+            return
+        missing = self._missing_labels(dataset)
+        if missing:
+            self._pending = dataset
+            self.error = {
+                "code": f"unclear-{missing[0]}",
+                "title": f"No {' and no '.join(missing)} found under a known name.",
+            }
+            self._set_state(DataState.UNCLEAR)
+        else:
+            self._take(dataset)
+
+    def _missing_labels(self, dataset: OpenDataset) -> list[str]:
+        """Return labels that were not found though some field could hold them."""
+        codes = {finding.code for finding in dataset.findings}
+        kinds = {field["kind"] for field in self.fields}
+        return [label for label, kind in LABELS.items() if f"no-{label}" in codes and kind in kinds]
+
+    def _take(self, dataset: OpenDataset) -> None:
+        old = self.dataset
+        self._pending, self._folder = None, None
+        self.dataset = dataset
+        self.frame = 0
+        self._clear_filters()
+        self._set_state(DataState.LOADED)
+        self.dataset_changed.emit()
+        self._forget(old)
+
+    def _fail(self, error: dict[str, Any]) -> None:
+        self._task = None
+        self.error = error
+        is_unclear = str(error.get("code", "")).startswith("unclear-")
+        self._set_state(DataState.UNCLEAR if is_unclear else DataState.FAILED)
+
+    def _go_back(self) -> None:
+        self._task = None
+        self._abandon()
+        self.reading = None if self.dataset is None else self.dataset.reading
+        self._set_state(DataState.EMPTY if self.dataset is None else DataState.LOADED)
+
+    # ---
+
+    def _abandon(self) -> None:
+        """Drop what is being read or was read and not taken."""
+        if self._task is not None:
+            for signal in (
+                self._task.finished,
+                self._task.failed,
+                self._task.cancelled,
+                self._task.event_received,
+                self._task.progressed,
+            ):
+                signal.disconnect()
+            self._task.cancel()
+            self._task = None
+        self._pending = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _forget(self, dataset: OpenDataset | None) -> None:
+        if dataset is not None:
+            shutil.rmtree(dataset.folder.parent, ignore_errors=True)
+
+    def _clear_filters(self) -> None:
+        self._bins.clear()
+        self._finding = self._set = None
+        self.mask = None
+
+    def _apply_filters(self) -> None:
+        self.mask = self._masked()
+        self.filters_changed.emit()
+
+    def _masked(self) -> NDArray[np.bool_] | None:
+        """Return (F,) which frames pass all filters; None where there are none."""
+        dataset = self.dataset
+        if dataset is None or not (
+            self._bins or self._finding is not None or self._set is not None
+        ):
+            return None
+        mask = np.ones(dataset.n_frames, dtype=np.bool_)
+        for name, (first, last) in self._bins.items():
+            mask &= dataset.within(name, first, last)
+        if self._finding is not None:
+            mask &= np.isin(np.arange(dataset.n_frames), dataset.findings[self._finding].frames)
+        if self._set is not None:
+            mask &= dataset.set_of_frame == self._set
+        return mask
+
+    def _set_state(self, state: DataState) -> None:
+        self.state = state
+        self.state_changed.emit(state)
