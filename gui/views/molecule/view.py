@@ -131,6 +131,7 @@ class MoleculeView(QWidget):
                 f"positions of shape {positions.shape} do not fit {len(self._numbers)} atoms; call setAtoms before"
             )
         box = np.zeros((3, 3)) if cell is None else np.asarray(cell, float) * self._pbc[:, None]
+        self._follow_drift(positions, box)
         self._snapshot = Snapshot(self._numbers, positions, box, forces, velocities, beads, values)
         self._bonds_age += 1
         if len(positions) < _QUICK_FROM or self._bonds_age >= _BONDS_LAST:
@@ -405,6 +406,13 @@ class MoleculeView(QWidget):
             Qt.Key.Key_Escape: (lambda: self.setSelected(-1)) if self._selected >= 0 else None,
         }.get(Qt.Key(key))
 
+    def _follow_drift(self, positions: FloatArray, cell: FloatArray) -> None:
+        """Let the eye follow a molecule that drifts through empty space."""
+        if self._is_fitted and self._snapshot is not None and not np.any(cell):
+            change = positions.mean(axis=0) - self._snapshot.positions.mean(axis=0)
+            if np.isfinite(change).all():
+                self._camera = replace(self._camera, centre=self._camera.centre + change)
+
     def _prepare(self) -> None:
         if self._snapshot is not None:
             self._picture = prepare(self._snapshot, self._look, self._bonds)
@@ -502,3 +510,20 @@ class MoleculeView(QWidget):
         if self._selected >= 0:
             text += "; picked " + ", ".join(atom_text(self._snapshot, self._selected))
         self.setAccessibleDescription(text)
+
+
+def _demo() -> QWidget:
+    """Return a view of water with made-up forces."""
+    from gui.demo.molecules import random_vectors, water
+
+    view = MoleculeView()
+    atoms = water()
+    view.setAtoms(atoms.numbers, True)
+    view.setFrame(atoms.positions, atoms.cell, forces=random_vectors(len(atoms.numbers)))
+    return view
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 640, 520)
