@@ -13,6 +13,7 @@ from typing import IO, Any
 __all__ = ["Command", "Commands"]
 
 KNOWN = ("pause", "resume", "stop", "checkpoint", "set")
+KEEP = "keep"  # about the stream itself, so that no job needs to know it
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class Commands:
     """A queue of commands that a daemon thread fills from a stream.
 
     The end of the stream means that whoever started the job is gone; a job that was started with ``--events`` then gets a
-    ``stop``, so that it saves and ends.
+    ``stop``, so that it saves and ends, unless ``{"cmd": "keep", "running": true}`` came before.
 
     Parameters
     ----------
     stream
         Text lines, usually ``sys.stdin``.
     stop_at_end
-        Whether the end of the stream stops the job.
+        Whether the end of the stream stops the job, as long as no ``keep`` says otherwise.
     """
 
     def __init__(self, stream: IO[str] | None = None, *, stop_at_end: bool = True) -> None:
@@ -72,7 +73,9 @@ class Commands:
     def _accept(self, line: str) -> None:
         values = _parse(line)
         name = values.pop("cmd", None)
-        if isinstance(name, str) and name in KNOWN:
+        if name == KEEP and isinstance(values.get("running"), bool):
+            self._stop_at_end = not values["running"]
+        elif isinstance(name, str) and name in KNOWN:
             self._queue.put(Command(name, values))
         else:
             self._unknown.put(line.strip())

@@ -77,9 +77,15 @@ class EventStream:
         """Write one event of kind ``ev``."""
         event = {"v": PROTOCOL_VERSION, "ev": ev, "t": round(time.time(), 3), **fields}
         line = json.dumps(_finite(event), allow_nan=False, default=_plain) + "\n"
+        failure = None
         with self._lock:
             for sink in list(self._sinks):
-                self._write(sink, line)
+                try:
+                    self._write(sink, line)
+                except OSError as error:  # a full disk must not keep the news from who watches
+                    failure = error
+        if failure is not None:
+            raise failure
 
     def hello(self, kind: str, **fields: Any) -> None:
         """Say who writes: kind of run, process number, versions."""

@@ -34,6 +34,25 @@ def test_the_end_may_be_ignored() -> None:
     assert commands.poll() is None
 
 
+def test_a_job_that_was_told_to_keep_running_outlives_the_stream() -> None:
+    commands = Commands(io.StringIO('{"cmd": "keep", "running": true}\n{"cmd": "checkpoint"}\n'))
+    assert _wait(commands).name == "checkpoint"
+    time.sleep(0.05)
+    assert commands.poll() is None
+    assert commands.poll_unknown() is None
+
+
+def test_the_wish_to_keep_running_can_be_taken_back() -> None:
+    text = '{"cmd": "keep", "running": true}\n{"cmd": "keep", "running": false}\n'
+    assert _wait(Commands(io.StringIO(text))).name == "stop"
+
+
+def test_keep_says_yes_or_no() -> None:
+    commands = Commands(io.StringIO('{"cmd": "keep", "running": 1}\n{"cmd": "keep"}\n'))
+    assert _wait(commands).name == "stop"
+    assert [commands.poll_unknown() is not None for _ in range(3)] == [True, True, False]
+
+
 def test_lines_that_are_no_commands_are_kept_apart() -> None:
     lines = [
         "hello",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import math
 import os
@@ -100,3 +102,16 @@ def test_a_half_written_line_is_cut_before_more_is_appended(tmp_path: Path) -> N
     with EventStream.open(log) as stream:
         stream.status("b")
     assert [event["ev"] for event in _events(log)] == ["a", "status"]
+
+
+class _FullDisk(io.StringIO):
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_told_to_who_watches() -> None:
+    watched = io.StringIO()
+    stream = EventStream(_FullDisk(), watched)
+    with pytest.raises(OSError, match="No space left"):
+        stream.error("disk-full", "the disk is full")
+    assert json.loads(watched.getvalue())["code"] == "disk-full"
