@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -61,6 +62,17 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Run folder to go on in.", show_default=False)
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Try it only: read the data, fill in what is auto, time some steps. Nothing is written.",
+            show_default=False,
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --check: print JSON only.", show_default=False)
+    ] = False,
     events: Annotated[
         str | None,
         typer.Option(
@@ -72,6 +84,13 @@ def train(
 ) -> None:
     """Train a potential."""
     yaml_file, overrides = split_arguments(settings or [])
+    if as_json and not check:
+        raise UserError("--json goes with --check; a run tells what it does in its events.jsonl")
+    if check:
+        if resume is not None:
+            raise UserError("--check tries a new training; a run that has begun needs no check")
+        _check(yaml_file, preset, overrides, dataset, output, as_json=as_json, events=events)
+        return
     if resume is not None:
         _refuse_with_resume(yaml_file, dataset, preset, output)
         config, folder = _resumed(resume, overrides), resume
@@ -81,6 +100,65 @@ def train(
         config = load_config(yaml_file, preset, overrides, dataset)
         folder = output or Path("runs") / f"train-{datetime.now():%Y%m%d-%H%M%S}"
     _run(config, folder, is_resumed=resume is not None, events=events)
+
+
+def _check(
+    yaml_file: Path | None,
+    preset: str | None,
+    overrides: list[str],
+    dataset: Path | None,
+    output: Path | None,
+    *,
+    as_json: bool,
+    events: str | None,
+) -> None:
+    """Rehearse the training and say what it would be."""
+    from nequip_openmm.cli.watched import watched
+    from nequip_openmm.data.progress import progress_bar
+    from nequip_openmm.runs import RunFolder
+    from nequip_openmm.training.loading import load_config
+
+    with watched("train-check", events) as stream:
+        config = load_config(yaml_file, preset, overrides, dataset)
+        if output is not None:
+            RunFolder.require_free(output)
+        with progress_bar("starting", 1.0, shown=False):
+            from nequip_openmm.training.rehearsal import rehearse  # loads torch
+        found = rehearse(config).to_dict()
+        stream.emit("result", **found, settings=config.model_dump(mode="json"))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+    elif events is None:
+        _print_rehearsal(found)
+
+
+def _print_rehearsal(found: dict[str, Any]) -> None:
+    frames, cost, model = found["frames"], found["cost"], found["model"]
+    rows = {
+        "frames": f"{frames['train']} for training, {frames['valid']} for validation, {frames['test']} for the test",
+        "model": f"{', '.join(model['species'])}; {found['n_weights']} weights; "
+        f"{found['mean_neighbours']:.1f} neighbours on average within {model['cutoff']:g} Å",
+        "computed": f"on the {found['device'].upper()}, engine {found['engine']}",
+        "a step": f"{1e3 * cost['step_s']:.3g} ms, {found['steps_per_epoch']} steps an epoch",
+        "an epoch": _duration(cost["epoch_s"]),
+        "in all": f"{_duration(cost['total_s'])} at most, by training.{cost['limit']}",
+        "memory": "unknown" if cost["memory"] is None else f"{cost['memory'] / 2**30:.1f} GiB",
+    }
+    table = Table(show_header=False, box=None)
+    for name, text in rows.items():
+        table.add_row(name, text)
+    console = Console(highlight=False)
+    console.print(table)
+    for finding in found["lint"]["findings"]:
+        console.print(f"{finding['severity']}: {finding['message']}", markup=False, soft_wrap=True)
+    for note in found["notes"]:
+        console.print(f"warning: {note}", markup=False, soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    clock = f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+    return clock if seconds >= 60.0 else f"{seconds:.2g} s"
 
 
 def _run(config: TrainingConfig, folder: Path, *, is_resumed: bool, events: str | None) -> None:

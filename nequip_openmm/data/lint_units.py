@@ -133,8 +133,11 @@ def _slope(dataset: Dataset) -> Iterator[Finding]:
     works, changes, sizes = _close_frames(dataset)
     if len(works) < MIN_PAIRS or not works.any() or not changes.any():
         return
+    typical_work, typical_change = (float(np.median(np.abs(x))) for x in (works, changes))
+    if typical_work == 0.0 or typical_change == 0.0:
+        return  # most pairs are copies of one another
     agreement = float(works @ changes / np.sqrt(works @ works * (changes @ changes)))
-    slope = float(np.median(np.abs(changes)) / np.median(np.abs(works)))
+    slope = typical_change / typical_work
     if agreement < -0.7:
         yield Finding.of(
             "error",

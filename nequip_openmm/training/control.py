@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, Trainer
 from nequip_openmm.runs import Commands
 from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.training.module import TrainingModule
-from nequip_openmm.training.recorder import Best, RunFiles
+from nequip_openmm.training.recorder import Best, RunFiles, memory_fields
 
 __all__ = ["Control", "Interrupted"]
 
@@ -164,7 +164,14 @@ class Control(Callback):
         eta = (last - step) * module.position.elapsed / step
         if module.settings.max_time is not None:
             eta = min(eta, max(0.0, module.settings.max_time - module.position.elapsed))
-        self.files.events.progress(step, last, round(eta, 1), epoch=module.position.epoch + 1)
+        self.files.events.progress(
+            step,
+            last,
+            round(eta, 1),
+            epoch=module.position.epoch + 1,
+            epochs=-(-last // module.batches_per_epoch),
+            **memory_fields(),
+        )
 
     def _is_save_due(self, module: TrainingModule) -> bool:
         return time.monotonic() - self._last_save >= module.settings.checkpoint_interval

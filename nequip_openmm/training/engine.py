@@ -12,7 +12,7 @@ from nequip_openmm.kernels.training import FusedNequIP
 from nequip_openmm.model.derivatives import Prediction, energy_and_derivatives
 from nequip_openmm.model.nequip import NequIP
 
-__all__ = ["Evaluation", "choose_evaluation"]
+__all__ = ["Evaluation", "choose_evaluation", "engine_name"]
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,11 @@ def choose_evaluation(model: NequIP, engine: str = "auto") -> Evaluation:
             raise
         log.warning("training takes many times longer without the fast engine: %s", error)
         return reference
+
+
+def engine_name(evaluation: Evaluation) -> str:
+    """Return ``"fused"`` or ``"reference"``."""
+    return "reference" if isinstance(evaluation, partial) else "fused"
 
 
 def _fused(model: NequIP) -> Evaluation:

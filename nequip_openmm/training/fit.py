@@ -22,7 +22,7 @@ from nequip_openmm.training.module import TrainingModule
 from nequip_openmm.training.progress import ProgressBar
 from nequip_openmm.training.recorder import Best, Recorder, RunFiles
 
-__all__ = ["Ending", "choose_accelerator", "fit"]
+__all__ = ["Ending", "choose_accelerator", "fit", "fit_briefly"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,12 @@ def choose_accelerator(settings: TrainingSettings) -> str:
             f"there are {n_gpus} CUDA GPUs here; use fewer, or accelerator cpu"
         )
     return "gpu"
+
+
+def fit_briefly(module: TrainingModule, callbacks: list[Callback]) -> None:
+    """Train as `fit` would, without files, signals and commands, until a callback sets ``trainer.should_stop``."""
+    with _quiet_lightning():
+        _trainer(module.settings, callbacks, None).fit(module)
 
 
 def _trainer(

@@ -14,7 +14,14 @@ from nequip_openmm.data.batch import Batch, collate
 from nequip_openmm.data.dataset import Dataset
 from nequip_openmm.errors import StructureError
 
-__all__ = ["FrameBatches", "Position", "TrainingLoader", "ValidationLoader", "epoch_order"]
+__all__ = [
+    "FrameBatches",
+    "Position",
+    "TrainingLoader",
+    "ValidationLoader",
+    "epoch_order",
+    "size_in_bytes",
+]
 
 BYTES_PER_GIB = 2**30
 
@@ -74,7 +81,7 @@ class FrameBatches:
         if kept is not None:
             return kept
         batch = _with_all_labels(self._made(index))
-        size = _size_in_bytes(batch)
+        size = size_in_bytes(batch)
         if size <= self._bytes_left:
             self._kept[index] = batch
             self._bytes_left -= size
@@ -190,6 +197,7 @@ def _without_labels(batch: Batch) -> Batch:
     return _with_all_labels(replace(batch, energy=None, forces=None, stress=None))
 
 
-def _size_in_bytes(batch: Batch) -> int:
+def size_in_bytes(batch: Batch) -> int:
+    """Return the memory that a batch takes."""
     tensors = [value for value in vars(batch).values() if isinstance(value, Tensor)]
     return sum(t.numel() * t.element_size() for t in tensors)

@@ -17,7 +17,7 @@ from nequip_openmm.errors import ConfigError, DataError
 from nequip_openmm.model.config import ModelConfig
 from nequip_openmm.training.config import TrainingConfig, TrainingSettings
 
-__all__ = ["Preparation", "fingerprint", "prepare", "read_frames"]
+__all__ = ["Preparation", "fingerprint", "prepare", "prepare_frames", "read_frames"]
 
 CHUNK = 2**20
 
@@ -72,7 +72,16 @@ def prepare(
     ConfigError
         If settings do not fit the data.
     """
-    dataset = read_frames(config, progress=progress)
+    return prepare_frames(config, read_frames(config, progress=progress), split, model_config)
+
+
+def prepare_frames(
+    config: TrainingConfig,
+    dataset: Dataset,
+    split: Split | None = None,
+    model_config: ModelConfig | None = None,
+) -> Preparation:
+    """Do what `prepare` does with frames that have been read."""
     split = split or make_split(len(dataset), config)
     warnings: tuple[str, ...] = tuple(dataset.notes)
     if model_config is None:

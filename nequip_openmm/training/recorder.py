@@ -8,15 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from nequip_openmm.runs import EventStream, RunFolder
+from nequip_openmm.runs.memory import memory_in_use
 from nequip_openmm.training.checkpoints import BEST, FOLDER, LAST, save_checkpoint, save_link
 from nequip_openmm.training.module import TrainingModule
 from nequip_openmm.training.table import MetricsTable, Row, column_names
 
-__all__ = ["Best", "Recorder", "RunFiles"]
+__all__ = ["Best", "Recorder", "RunFiles", "memory_fields"]
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +103,7 @@ class RunFiles:
         if is_best:
             save_link(self.folder / FOLDER / LAST, self.folder / FOLDER / BEST)
             self.save_model(best)
-        self.events.emit("epoch", **row, is_best=is_best)
+        self.events.emit("epoch", **row, is_best=is_best, **memory_fields())
 
 
 class Recorder(Callback):
@@ -157,6 +159,14 @@ class Recorder(Callback):
         if module.agreed_stop == "finish":
             return "time is over"
         return ""
+
+
+def memory_fields() -> dict[str, int | None]:
+    """Return the bytes of memory that the run holds, for events; on a GPU those of the GPU too."""
+    fields = {"memory_bytes": memory_in_use()}
+    if torch.cuda.is_initialized():
+        fields["gpu_memory_bytes"] = torch.cuda.memory_reserved()
+    return fields
 
 
 def _sentence(row: Row, is_best: bool) -> str:
