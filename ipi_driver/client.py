@@ -16,9 +16,10 @@ from enum import Enum
 from ipi_driver.evaluator import Evaluator
 from ipi_driver.failures import NoServer
 from ipi_driver.fill import BatchFill
+from ipi_driver.guard import Guard, hang_up
 from ipi_driver.protocol import Conversation
 from ipi_driver.rounds import answer_requests
-from ipi_driver.transport import Address, Connecting, UnixAddress, hang_up
+from ipi_driver.transport import Address, Connecting, UnixAddress
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs.signals import StopSignals
 
@@ -121,6 +122,8 @@ class Client:
         What computes.
     settings
         How to reach i-PI.
+    guard
+        What holds the connections too, lest this process's death reset them.
 
     Attributes
     ----------
@@ -128,9 +131,12 @@ class Client:
         How full the batches were.
     """
 
-    def __init__(self, evaluator: Evaluator, settings: ConnectionSettings) -> None:
+    def __init__(
+        self, evaluator: Evaluator, settings: ConnectionSettings, guard: Guard | None = None
+    ) -> None:
         self.evaluator = evaluator
         self.settings = settings
+        self._guard = guard
         self.fill = BatchFill(settings.connections)
         self._stop = StopSignals()
         self._channels: list[_Channel] = []
@@ -195,6 +201,8 @@ class Client:
         connected = connecting.attempt()
         if connected is None:
             return False
+        if self._guard is not None:
+            self._guard.hold(connected)
         conversation = Conversation(self.evaluator.n_atoms, self.settings.uses_shared_memory)
         channel = _Channel(connected, conversation)
         self._channels.append(channel)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ipi_driver.client import Client, ConnectionSettings
 from ipi_driver.evaluator import Evaluator
 from ipi_driver.failures import explain, write_error
+from ipi_driver.guard import Guard
 from nequip_openmm.errors import RunFailed, UserError
 
 __all__ = ["run"]
@@ -27,7 +28,11 @@ def run(
     0 if i-PI has ended or a signal has asked to stop; 2 if the address cannot be used; 3 if the evaluation failed or the
     request was refused; 4 if no i-PI was found in time. What went wrong is logged in one line and written to ``error_file``.
     """
-    client = Client(evaluator, settings)
+    with Guard() as guard:
+        return _serve(Client(evaluator, settings, guard), error_file)
+
+
+def _serve(client: Client, error_file: Path) -> int:
     try:
         client.run()
     except RunFailed as error:

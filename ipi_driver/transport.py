@@ -5,14 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import time
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from nequip_openmm.errors import UserError
 
-__all__ = ["Address", "Connecting", "InetAddress", "UnixAddress", "hang_up"]
+__all__ = ["Address", "Connecting", "InetAddress", "UnixAddress"]
 
 LONGEST_PATH = 107
 """Bytes that the kernel takes for the path of a unix socket."""
@@ -172,22 +169,3 @@ def _prepared(connected: socket.socket) -> socket.socket:
             if hasattr(socket, name):
                 connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return connected
-
-
-def hang_up(connected: Iterable[socket.socket], seconds: float = 1.0) -> None:
-    """Close so that the server sees an ordinary end of the stream.
-
-    Closing while something lies unread resets the connection, which i-PI 3.3 does not survive (its polling thread ends).
-    So the end is announced, and what is still on its way is read until the server closes, or for some seconds in all.
-    """
-    sockets = list(connected)
-    for one in sockets:
-        with suppress(OSError):
-            one.shutdown(socket.SHUT_WR)
-    deadline = time.monotonic() + seconds
-    for one in sockets:
-        with suppress(OSError):
-            one.settimeout(max(deadline - time.monotonic(), 1e-3))
-            while one.recv(1 << 16):
-                pass
-        one.close()

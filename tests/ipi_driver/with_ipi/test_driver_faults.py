@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,33 @@ def test_driver_killed_while_idle(new_run: Runs, undisturbed: dict[str, str]) ->
     clients = {name: run.client() for name, run in runs.items()}
     for name, run in runs.items():
         assert run.finish_with(servers[name], clients[name]) == undisturbed, name
+
+
+def test_driver_killed_when_a_request_lies_unread(
+    new_run: Runs, undisturbed: dict[str, str]
+) -> None:
+    """A reset of the connection would be the end of i-PI's polling thread."""
+    runs = {name: new_run().write(BRIEF, way) for name, way in WAYS.items()}
+    servers = {name: run.serve() for name, run in runs.items()}
+    victims = [run.client("harmonic", "--kill-before-reading", "6") for run in runs.values()]
+    assert [victim.wait() for victim in victims] == [-signal.SIGKILL] * len(runs)
+    clients = {name: run.client() for name, run in runs.items()}
+    for name, run in runs.items():
+        assert run.finish_with(servers[name], clients[name]) == undisturbed, name
+
+
+def test_drivers_killed_at_any_moment(new_run: Runs) -> None:
+    """Twenty in a row, half of them suspended before; the trajectory is that of a run in which none was."""
+    run = new_run().write(replace(BRIEF, steps=1_000_000), BATCHED)
+    server, clients = run.serve(), run.client("harmonic", "--short-lives", "20")
+    clients.until("the last one works", lambda: clients.text().count("connected to i-PI") > 20)
+    before = len(run.evaluated())
+    clients.until("goes on", lambda: len(run.evaluated()) > before + 20)
+    server.send(signal.SIGTERM)
+    assert (server.wait(), clients.wait()) == (0, 0)
+    steps = len(run.table()["step"]) - 1
+    calm = new_run().write(replace(BRIEF, steps=steps), BATCHED).start()
+    assert run.outputs() == calm.finish()
 
 
 def _waits(run: Run, process: Process) -> bool:
