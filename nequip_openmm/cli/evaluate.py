@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nequip_openmm.cli.watched import new_folder, watched
 from nequip_openmm.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -81,36 +82,107 @@ def evaluate(
     engine: Annotated[
         str, typer.Option(metavar="auto|fused|reference", help="What computes the model.")
     ] = "auto",
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="New folder for labels and predictions as .npy files.",
+            show_default=False,
+        ),
+    ] = None,
+    background: Annotated[
+        bool,
+        typer.Option(
+            "--background", help="Leave the processor to others: one thread, last in the queue."
+        ),
+    ] = False,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FD|PATH",
+            help="Write events there, and stop when the standard input says so or ends.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Measure a potential against a data set."""
+    _refuse_existing(output, plot, predictions)
+    keys = {"energy": energy_key, "forces": forces_key}
+    options = {"format": data_format, "units": units, "progress": True}
+    with watched("evaluate", events) as stream:
+        if background:
+            _step_back()
+        potential = _loaded(model, device, dtype, engine, threads=1 if background else None)
+        frames = _read(dataset, keys, options, indices, potential)
+        with _progress(len(frames)) as advance:
+            errors = _errors(potential, frames, batch_size, advance)
+        for plot_path, xyz_path in ((plot, predictions), _in_folder(output, errors)):
+            if plot_path is not None:
+                _draw(frames, errors, plot_path)
+            if xyz_path is not None:
+                _write_predictions(frames, errors, xyz_path)
+        document = _without_nan(errors.to_dict())
+        if save is not None:
+            _save(save, frames, errors, document)
+        stream.emit("result", **document, folder=save)
+    if as_json:
+        typer.echo(json.dumps(document, indent=2))
+    elif events is None:
+        _print(errors, str(dataset))
+
+
+def _step_back() -> None:
+    """Let other processes go first, where the system has such an order."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+
+def _loaded(
+    model: Path, device: str | None, dtype: str | None, engine: str, threads: int | None
+) -> Potential:
+    from nequip_openmm.data.progress import progress_bar
+
+    with progress_bar("loading the model", 1.0, shown=False):
+        import torch  # slow
+
+        from nequip_openmm.potential import load
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return load(model, device, dtype, cast("EngineName", engine))
+
+
+def _read(
+    dataset: Path,
+    keys: dict[str, str | None],
+    options: dict[str, Any],
+    indices: str | None,
+    potential: Potential,
+) -> Dataset:
     from nequip_openmm.data import Keys, read_dataset
-    from nequip_openmm.potential import load
+
+    frames = read_dataset(dataset, keys=Keys(**keys), **options)
+    if indices is not None:
+        return _chosen(frames, indices)
+    _warn_of_training_frames(potential, dataset)
+    return frames
+
+
+def _errors(potential: Potential, frames: Dataset, batch_size: int, advance: Any) -> Errors:
     from nequip_openmm.training.evaluate import evaluate_model
 
-    _refuse_existing(output, plot, predictions)
-    potential = load(model, device, dtype, cast("EngineName", engine))
-    frames = read_dataset(
-        dataset,
-        format=data_format,
-        units=units,
-        keys=Keys(energy=energy_key, forces=forces_key),
-        progress=True,
-    )
-    if indices is not None:
-        frames = _chosen(frames, indices)
-    else:
-        _warn_of_training_frames(potential, dataset)
-    with _progress(len(frames)) as advance:
-        errors = evaluate_model(potential, frames, batch_size, advance)
-    for plot_path, xyz_path in ((plot, predictions), _in_folder(output, errors)):
-        if plot_path is not None:
-            _draw(frames, errors, plot_path)
-        if xyz_path is not None:
-            _write_predictions(frames, errors, xyz_path)
-    if as_json:
-        typer.echo(json.dumps(_without_nan(errors.to_dict()), indent=2))
-    else:
-        _print(errors, str(dataset))
+    return evaluate_model(potential, frames, batch_size, advance)
+
+
+def _save(folder: Path, frames: Dataset, errors: Errors, document: dict[str, Any]) -> None:
+    from nequip_openmm.runs.failures import write_failure
+    from nequip_openmm.training.comparison import save_comparison
+
+    with new_folder(folder) as partial:
+        try:
+            save_comparison(partial, frames, errors, document)
+        except OSError as error:
+            raise write_failure(error, folder) from error
 
 
 def _refuse_existing(output: Path | None, *files: Path | None) -> None:
