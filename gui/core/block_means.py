@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nequip_openmm.analysis.statistics import Mean, block_average
 
-__all__ = ["BlockMeans"]
+__all__ = ["BlockMeans", "Running"]
 
 FloatArray = NDArray[np.float64]
+
+
+class Running(NamedTuple):
+    """A mean against the part of the rows that it was taken over.
+
+    Attributes
+    ----------
+    x
+        (n,) up to which part of all rows, from 0 to 1.
+    mean, error
+        (n,) mean and its standard error; NaN where it cannot be told.
+    """
+
+    x: FloatArray
+    mean: FloatArray
+    error: FloatArray
 
 
 class BlockMeans:
@@ -53,6 +70,19 @@ class BlockMeans:
         kept = blocks[int(skip * len(blocks)) :]
         found = block_average(kept)
         return Mean(found.value, found.error, found.block * self.length)
+
+    def running(self, column: str, skip: float = 0.2, points: int = 48) -> Running:
+        """Return the mean as it has become what it is, with its error at each point."""
+        blocks = np.array(self._blocks.get(column, ()), dtype=np.float64)
+        first = int(skip * len(blocks))
+        ends = np.unique(np.linspace(first + 4, len(blocks), points).astype(int))
+        ends = ends[(ends > first) & (ends <= len(blocks))]
+        found = [block_average(blocks[first:end]) for end in ends]
+        return Running(
+            ends / max(len(blocks), 1),
+            np.array([mean.value for mean in found]),
+            np.array([mean.error for mean in found]),
+        )
 
     def clear(self) -> None:
         """Forget everything."""

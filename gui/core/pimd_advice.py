@@ -30,15 +30,15 @@ class Advice:
 
     Attributes
     ----------
-    level
-        ``"success"``, ``"info"``, ``"warning"`` or ``"error"``.
+    tone
+        ``"ok"``, ``"info"``, ``"warn"`` or ``"error"``.
     title, text
         What happened; what is kept and what may help.
     offers
         Ways on, the best first.
     """
 
-    level: str
+    tone: str
     title: str
     text: str = ""
     offers: tuple[Offer, ...] = ()
@@ -70,11 +70,11 @@ def advice_for(
     kept = _KEPT.format(step=step)
     if state == "waiting" and waiting:
         offers = (Offer.RESTART_DRIVER, Offer.STOP, Offer.SHOW_LOGS)
-        return Advice("warning", waiting, f"i-PI is waiting for it. {kept}", offers)
+        return Advice("warn", waiting, f"i-PI is waiting for it. {kept}", offers)
     if state == "finished":
         text = f"{total:,} steps are done."
         offers = (Offer.REPORT, Offer.MORE_BEADS, Offer.RUN_LONGER)
-        return Advice("success", "Finished", text, offers)
+        return Advice("ok", "Finished", text, offers)
     if state == "stopped":
         text = f"Stopped at step {step:,} of {total:,}; the last whole step is saved."
         return Advice("info", "Stopped", text, (Offer.RESUME, Offer.REPORT, Offer.SETTINGS))

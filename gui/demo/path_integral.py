@@ -218,6 +218,19 @@ class FakeRun:
             path = self.folder / f"simulation.pos_{bead:0{digits}d}.xyz"
             with path.open("a", encoding="ascii") as file:
                 file.write("\n".join(["6", comment, *lines]) + "\n")
+        self._write_centroid(centre + spread * rings.mean(axis=0) / 1.4, cell)
+
+    def _write_centroid(self, positions: np.ndarray, cell: str) -> None:
+        lines = [
+            f"{s:>8} {x:12.5e} {y:12.5e} {z:12.5e}" for s, (x, y, z) in zip(ELEMENTS, positions)
+        ]
+        comment = f"# CELL(abcABC): {cell}  Step: {self.step:11d}  Bead:       0 x_centroid{{angstrom}}  cell{{angstrom}}"
+        path = self.folder / "simulation.xc.xyz"
+        with path.open("a", encoding="ascii") as file:
+            file.write("\n".join(["6", comment, *lines]) + "\n")
+        frames = self.step // self.frame_interval + 1
+        size = path.stat().st_size
+        self.event("frame", step=self.step, path=path.name, bytes=size, frames=frames)
 
 
 PREVIEW: dict[str, Any] = {

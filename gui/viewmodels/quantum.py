@@ -208,6 +208,8 @@ class QuantumModel(QObject):
         return self._checked is not None and self._checked == self.spec()
 
     def _on_checked(self, spec: dict[str, Any], found: dict[str, Any]) -> None:
+        if any(spec[name] != self.spec()[name] for name in ("model", "structure")):
+            return  # of what was chosen before
         self._check, self.found, self._checked, self.problem = None, found, spec, ""
         self.check_changed.emit()
         self._tell()
@@ -219,7 +221,6 @@ class QuantumModel(QObject):
 
     def _drop_check(self) -> None:
         if self._check is not None:
-            self._check.disconnect(self)
             self._check.cancel()
             self._check = None
 
@@ -271,7 +272,6 @@ class QuantumModel(QObject):
     def _forget_task(self, task: Task) -> None:
         if task in self._tasks:
             self._tasks.remove(task)
-            task.deleteLater()
 
     def _tell_failure(self, error: Mapping[str, Any]) -> None:
         self.failed.emit(str(error.get("title") or "That has failed."))

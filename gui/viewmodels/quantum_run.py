@@ -1,18 +1,17 @@
-"""One path-integral run as it is shown: curves, means, ring polymers and lamps, read from its folder and its events."""
+"""One path-integral run as it is shown: curves, means and lamps, read from its folder and its events."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from gui.core.block_means import BlockMeans
-from gui.core.ipi_output import BeadFrame, BeadReader, Columns, PropertyReader, bead_files
+from gui.core.block_means import BlockMeans, Running
+from gui.core.ipi_output import Columns, PropertyReader
 from gui.core.lamps import Lamps, lamps_of
 from gui.core.series import Series
 from gui.jobs.job import Job
@@ -25,9 +24,6 @@ __all__ = ["ALL", "Averages", "QuantumRun", "averages_of", "read_means"]
 ALL = "all"
 """In place of an element: every atom of the system."""
 MEV = 1000.0  # in one eV
-FRAMES = 500
-MOST_BYTES = 64 << 20  # of beads in memory
-LOOK_AT_BEADS_S = 0.2
 SKIP = 0.2  # part of a run that is left out of means: the system relaxes
 
 
@@ -62,15 +58,12 @@ class QuantumRun(QObject):
         The new `Lamps`.
     rows_read
         `series` and `means` have grown.
-    frames_read
-        `frames` has grown.
     restarted
         All that was read is void: a resumed run has cut its files.
     """
 
     lamps_changed = Signal(object)
     rows_read = Signal()
-    frames_read = Signal()
     restarted = Signal()
 
     def __init__(
@@ -81,14 +74,11 @@ class QuantumRun(QObject):
         self.lamps = lamps_of(job.events())
         self.series: Series | None = None
         self.means = BlockMeans()
-        self.frames: deque[BeadFrame] = deque(maxlen=FRAMES)
         self.step = 0
         self.first: dict[str, float] = {}
         self._clock = clock
         self._waiting_since: float | None = None
         self._properties = PropertyReader(job.folder / "simulation.out")
-        self._beads: BeadReader | None = None
-        self._looked_at = -np.inf
         self._elements: Counter[str] | None = None
         job.event_received.connect(self._note)
         job.state_changed.connect(self._on_state)
@@ -138,22 +128,30 @@ class QuantumRun(QObject):
         """Return means of all atoms and of each element, with errors."""
         return averages_of(self.means, self.elements, self.n_beads, self.temperature)
 
+    def running(self, quantity: str, element: str = ALL) -> Running:
+        """Return the running mean of a kinetic energy of one atom, meV, against the time in ps.
+
+        Parameters
+        ----------
+        quantity
+            ``kinetic_cv`` or ``kinetic_td``.
+        """
+        name = quantity if element == ALL else f"{quantity}({element})"
+        n = sum(self.elements.values()) if element == ALL else self.elements[element]
+        found = self.means.running(name, SKIP)
+        last = self.series.last["x"] if self.series is not None else 0.0
+        scale = MEV / max(n, 1)
+        return Running(found.x * last, found.mean * scale, found.error * scale)
+
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def refresh(self) -> bool:
         """Read what is new; return whether anything was."""
-        has_rows = self._read_rows()
-        now, has_frames = self._clock(), False
-        if now - self._looked_at >= LOOK_AT_BEADS_S:
-            self._looked_at = now
-            has_frames = self._read_frames()
-        return has_rows or has_frames
+        return self._read_rows()
 
     def refresh_all(self) -> None:
         """Read all there is, for a run that is over and tests."""
         while self._read_rows() or self._properties.has_more:
-            pass
-        while self._read_frames():
             pass
 
     def _read_rows(self) -> bool:
@@ -170,34 +168,16 @@ class QuantumRun(QObject):
         self.series.extend(
             columns["time"].tolist() if "time" in columns else columns["step"].tolist(), shown
         )
-        self.means.add(
-            {name: values for name, values in columns.items() if name not in ("step", "time")}
-        )
+        self.means.add(_measured(columns))
         self.step = int(columns["step"][-1])
         self.rows_read.emit()
         return True
 
-    def _read_frames(self) -> bool:
-        if self._beads is None:
-            paths = bead_files(self.job.folder)
-            if len(paths) < self.n_beads or not self.elements:
-                return False
-            n_atoms = sum(self.elements.values())
-            most = max(2, min(FRAMES, MOST_BYTES // (12 * n_atoms * len(paths))))
-            self.frames = deque(self.frames, maxlen=most)
-            self._beads = BeadReader(paths, n_atoms, most)
-        new = self._beads.read()
-        self.frames.extend(new)
-        if new:
-            self.frames_read.emit()
-        return bool(new)
-
     def _forget(self) -> None:
         self._properties = PropertyReader(self._properties.path)
-        self.series, self._beads = None, None
+        self.series = None
         self.first.clear()
         self.means.clear()
-        self.frames.clear()
         self.step = 0
         self.restarted.emit()
 
@@ -233,10 +213,9 @@ def averages_of(
 def read_means(folder: Path) -> tuple[BlockMeans, Counter[str]]:
     """Return means of a whole run and its elements; for a run that is over."""
     reader, means = PropertyReader(folder / "simulation.out"), BlockMeans()
-    while columns := reader.read():
-        means.add(
-            {name: values for name, values in columns.items() if name not in ("step", "time")}
-        )
+    while (columns := reader.read()) or reader.has_more:
+        if columns:
+            means.add(_measured(columns))
     return means, Counter(_symbols(folder / "start.xyz"))
 
 
@@ -256,6 +235,11 @@ def _averages(
 
 def _scaled(mean: Mean, factor: float) -> Mean:
     return Mean(mean.value * factor, mean.error * factor, mean.block)
+
+
+def _measured(columns: Columns) -> Columns:
+    """Return the columns that have a mean."""
+    return {name: values for name, values in columns.items() if name not in ("step", "time")}
 
 
 def _shown(columns: Columns, elements: Mapping[str, int], first: dict[str, float]) -> Columns:
