@@ -19,6 +19,13 @@ QLabel[role="caption"] { color: $muted; font-size: $pt9; }
 QLabel[role="error"] { color: $error; }
 QLabel[role="warn"] { color: $warn; }
 QLabel[role="ok"] { color: $ok; }
+QLabel[role="field"] { color: $muted; }
+QLabel[role="field"][modified="true"] { color: $accent; font-weight: 600; }
+QLabel[role="section"] { font-size: $pt11; font-weight: 600; }
+QLabel[role="hint"] { color: $muted; font-size: $pt9; }
+QLabel[role="unit"] { color: $faint; background: transparent; }
+QLabel[role="warning"] { color: $warn; }
+QLabel[role="number"] { font-size: $pt13; font-weight: 600; }
 QLabel[role="mono"], QPlainTextEdit[role="mono"], QTextEdit[role="mono"] { font-family: "DejaVu Sans Mono", "Menlo", "Consolas", monospace; }
 
 /* surfaces */
@@ -48,8 +55,20 @@ QPushButton[role="flat"] { background: transparent; border: 1px solid transparen
 QPushButton[role="flat"]:hover { background: $hover; }
 QPushButton[role="flat"]:focus { border-color: $accent; }
 QPushButton[role="flat"]:disabled { color: $faint; }
+QPushButton[role="fold"] { background: transparent; border: 1px solid transparent; padding: 4px 8px 4px 2px; font-weight: 600; text-align: left; }
+QPushButton[role="fold"]:hover { color: $accent; }
+QPushButton[role="fold"]:focus { border-color: $accent; }
+QFrame[role="segments"] { background: $sunken; border: none; border-radius: 8px; }
+QPushButton[role="segment"] { background: transparent; border: 1px solid transparent; border-radius: 6px; padding: 3px 14px; color: $muted; min-height: 20px; }
+QPushButton[role="segment"]:hover { color: $text; }
+QPushButton[role="segment"]:checked { background: $surface; color: $text; border-color: $border; font-weight: 600; }
+QPushButton[role="segment"]:focus { border-color: $accent; }
+QPushButton[role="segment"]:disabled { color: $faint; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 6px; padding: 4px; }
 QToolButton:hover { background: $hover; }
+QToolButton[role="fold"] { font-weight: 600; padding: 4px 8px 4px 2px; }
+QToolButton[role="fold"]:hover { color: $accent; background: transparent; }
+QToolButton[role="fold"]:checked { background: transparent; color: $text; }
 QToolButton:checked { background: $accent_soft; color: $accent; }
 QToolButton:focus { border: 1px solid $accent; }
 QToolButton:disabled { color: $faint; }
@@ -63,9 +82,23 @@ QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTe
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $faint; background: $canvas; border-color: $border; }
 QLineEdit[invalid="true"], QSpinBox[invalid="true"], QDoubleSpinBox[invalid="true"], QComboBox[invalid="true"] { border: 1px solid $error; }
 QComboBox::drop-down { border: none; width: 24px; }
+QComboBox::down-arrow, QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url($icon_down); width: 12px; height: 12px; }
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url($icon_up); width: 12px; height: 12px; }
+QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { background: transparent; border: none; width: 20px; subcontrol-origin: border; margin: 1px; }
+QSpinBox::up-button, QDoubleSpinBox::up-button { subcontrol-position: top right; border-top-right-radius: 6px; }
+QSpinBox::down-button, QDoubleSpinBox::down-button { subcontrol-position: bottom right; border-bottom-right-radius: 6px; }
+QSpinBox::up-button:hover, QDoubleSpinBox::up-button:hover, QSpinBox::down-button:hover, QDoubleSpinBox::down-button:hover { background: $hover; }
 QComboBox QAbstractItemView { background: $surface; border: 1px solid $border_strong; selection-background-color: $accent_soft; selection-color: $text; outline: none; padding: 4px; }
 QCheckBox, QRadioButton { spacing: 8px; }
 QCheckBox:disabled, QRadioButton:disabled { color: $faint; }
+QCheckBox::indicator, QRadioButton::indicator, QAbstractItemView::indicator { width: 14px; height: 14px; background: $surface; border: 1px solid $border_strong; border-radius: 4px; }
+QRadioButton::indicator { border-radius: 8px; }
+QCheckBox::indicator:hover, QRadioButton::indicator:hover, QCheckBox::indicator:focus, QRadioButton::indicator:focus { border: 1px solid $accent; }
+QCheckBox:focus, QRadioButton:focus { color: $accent; }
+QCheckBox::indicator:checked, QAbstractItemView::indicator:checked { background: $accent; border: 1px solid $accent; image: url($icon_check); }
+QRadioButton::indicator:checked { background: $accent; border: 1px solid $accent; image: url($icon_dot); }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { background: $sunken; border: 1px solid $border; }
+QSlider:horizontal { min-height: 20px; }
 QSlider::groove:horizontal { height: 4px; background: $sunken; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: $surface; border: 1px solid $border_strong; width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; }

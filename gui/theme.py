@@ -6,10 +6,11 @@ theirs from the style sheet. Curves use the palette of Okabe and Ito, which colo
 
 from __future__ import annotations
 
+from pathlib import Path
 from string import Template
 from typing import Literal
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -24,6 +25,9 @@ UNIT = 8
 
 CURVES = ("curve1", "curve2", "curve3", "curve4", "curve5", "curve6")
 """Tokens of curves, in the order in which they are used."""
+
+ICONS = Path(__file__).with_name("icons")
+STYLE_ICONS = {"down": "muted", "up": "muted", "check": "on_accent", "dot": "on_accent"}
 
 TOKENS: dict[str, dict[str, str]] = {
     "light": {
@@ -103,6 +107,7 @@ class Theme(QObject):
         self.name: str = "light"
         self._choice: Choice = "system"
         self._text_scale = 1.0
+        self._icons: QTemporaryDir | None = None
 
     @property
     def is_dark(self) -> bool:
@@ -162,7 +167,19 @@ class Theme(QObject):
         sizes = {
             f"pt{points}": f"{points * self._text_scale:.1f}pt" for points in (9, 10, 11, 13, 18)
         }
-        return Template(STYLE).substitute(TOKENS[self.name], **sizes)
+        return Template(STYLE).substitute(TOKENS[self.name], **sizes, **self._icon_files())
+
+    def _icon_files(self) -> dict[str, str]:
+        """Write the icons that the style sheet shows in the colours of now; it can read files only."""
+        if self._icons is None:
+            self._icons = QTemporaryDir()
+        found = {}
+        for name, colour in STYLE_ICONS.items():
+            path = Path(self._icons.path()) / f"{self.name}-{name}.svg"
+            source = (ICONS / f"{name}.svg").read_text("utf-8")
+            path.write_text(source.replace("currentColor", self.token(colour)), "utf-8")
+            found[f"icon_{name}"] = path.as_posix()
+        return found
 
     def _palette(self) -> QPalette:
         palette = QPalette()

@@ -7,12 +7,13 @@ import json
 import queue
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 __all__ = ["Command", "Commands"]
 
-KNOWN = ("pause", "resume", "stop", "checkpoint", "set")
+KNOWN = ("pause", "resume", "stop", "checkpoint", "set", "restart")
 KEEP = "keep"  # about the stream itself, so that no job needs to know it
 
 
@@ -23,7 +24,7 @@ class Command:
     Attributes
     ----------
     name
-        One of ``pause``, ``resume``, ``stop``, ``checkpoint``, ``set``.
+        One of ``pause``, ``resume``, ``stop``, ``checkpoint``, ``set``, or what else a kind of job obeys.
     values
         What else stood in the object.
     """
@@ -44,11 +45,20 @@ class Commands:
         Text lines, usually ``sys.stdin``.
     stop_at_end
         Whether the end of the stream stops the job, as long as no ``keep`` says otherwise.
+    further
+        Names of commands that only this kind of job obeys.
     """
 
-    def __init__(self, stream: IO[str] | None = None, *, stop_at_end: bool = True) -> None:
+    def __init__(
+        self,
+        stream: IO[str] | None = None,
+        *,
+        stop_at_end: bool = True,
+        further: Sequence[str] = (),
+    ) -> None:
         self._queue: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._unknown: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._known = (*KNOWN, *further)
         self._stop_at_end = stop_at_end
         source = sys.stdin if stream is None else stream
         threading.Thread(target=self._read, args=(source,), daemon=True).start()
@@ -75,7 +85,7 @@ class Commands:
         name = values.pop("cmd", None)
         if name == KEEP and isinstance(values.get("running"), bool):
             self._stop_at_end = not values["running"]
-        elif isinstance(name, str) and name in KNOWN:
+        elif isinstance(name, str) and name in self._known:
             self._queue.put(Command(name, values))
         else:
             self._unknown.put(line.strip())

@@ -1,0 +1,48 @@
+"""A white surface that holds what belongs together."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from gui.theme import UNIT
+from gui.views.common.labels import label
+
+__all__ = ["Card"]
+
+
+class Card(QFrame):
+    """A surface with an optional heading; put widgets into `body`, buttons beside the heading with `addAction`.
+
+    Attributes
+    ----------
+    body
+        The layout below the heading.
+    """
+
+    def __init__(
+        self, title: str = "", *, margin: int = 2 * UNIT, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(margin, margin, margin, margin)
+        layout.setSpacing(UNIT)
+        self._head = QHBoxLayout()
+        self._head.setSpacing(UNIT)
+        self.heading = label(title, "subheading")
+        self._head.addWidget(self.heading)
+        self._head.addStretch(1)
+        layout.addLayout(self._head)
+        self.heading.setVisible(bool(title))
+        self.body = QVBoxLayout()
+        self.body.setSpacing(UNIT)
+        layout.addLayout(self.body, 1)
+
+    def setTitle(self, title: str) -> None:
+        """Change the heading."""
+        self.heading.setText(title)
+        self.heading.setVisible(bool(title))
+
+    def addHeadWidget(self, widget: QWidget) -> None:
+        """Put a small widget at the right of the heading."""
+        self._head.addWidget(widget)
