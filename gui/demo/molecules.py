@@ -35,7 +35,7 @@ def methanol() -> DemoAtoms:
     return DemoAtoms(np.array([6, 8, 1, 1, 1, 1]), positions, np.zeros((3, 3)))
 
 
-def water(n_side: int = 4, seed: int = 1) -> DemoAtoms:
+def water(n_side: int = 4, seed: int = 5) -> DemoAtoms:
     """Return water molecules, turned at random, on a lattice with the density of the liquid."""
     rng = np.random.default_rng(seed)
     spacing = 3.104  # Å, of 1 g/cm³

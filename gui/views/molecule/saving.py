@@ -12,9 +12,25 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
 if TYPE_CHECKING:
+    from gui.session import Session
     from gui.views.molecule.view import MoleculeView
 
-__all__ = ["save_image"]
+__all__ = ["ask_and_save", "save_image"]
+
+_SCALE = 3.0  # pixels for each of the screen's: sharp in print
+
+
+def ask_and_save(session: Session, view: MoleculeView, name: str = "structure") -> None:
+    """Ask where to write an image, and write it; a failure is told as a notification."""
+
+    def save(path: Path) -> None:
+        try:
+            save_image(view, path, _SCALE)
+        except OSError as error:
+            session.notifications.error(f"{path} cannot be written: {error.strerror}")
+
+    kinds = "PNG picture (*.png);;SVG drawing (*.svg)"
+    session.dialogs.save_file("Save image", save, name=f"{name}.png", kinds=kinds)
 
 
 def save_image(view: MoleculeView, path: Path, scale: float) -> None:

@@ -92,6 +92,7 @@ class MoleculeView(QWidget):
         self._snapshot = self._bonds = self._picture = None
         self._is_fitted = False
         self.setSelected(-1)
+        self._describe()
         self._redraw()
 
     def setFrame(
