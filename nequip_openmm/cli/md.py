@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nequip_openmm.cli.arguments import split_arguments
+from nequip_openmm.cli.md_check import print_dry_run
 from nequip_openmm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,6 +69,15 @@ def md(
         Path | None,
         typer.Option(help="Run folder to go on in; only steps may change.", show_default=False),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Say what the run would be, and start nothing.", show_default=False
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --check: print JSON only.", show_default=False)
+    ] = False,
     events: Annotated[
         str | None,
         typer.Option(
@@ -93,6 +103,11 @@ def md(
         "seed": seed,
     }
     given = {name: value for name, value in options.items() if value is not None}
+    if check:
+        _refuse_with_check(resume, output)
+        raise typer.Exit(print_dry_run(_settings(settings or [], given)[0], as_json, events))
+    if as_json:
+        raise ConfigError("--json goes with --check")
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     commands = Commands() if events is not None else None
     if resume is not None:
@@ -107,16 +122,29 @@ def md(
 
 def _new(arguments: list[str], options: dict[str, Any], output: Path | None) -> Run:
     """Return a run from settings, ready to be started."""
-    from nequip_openmm.settings import apply_overrides, load_yaml, validate
+    from nequip_openmm.settings import validate
     from nequip_openmm.simulation import SimulationSpec, run_simulation
+
+    data, where = _settings(arguments, options)
+    spec = validate(SimulationSpec, data, where)
+    folder = output or Path("runs") / f"md-{datetime.now():%Y%m%d-%H%M%S}"
+    return partial(run_simulation, spec, folder)
+
+
+def _settings(arguments: list[str], options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the settings of a new run as they were given, and where they come from."""
+    from nequip_openmm.settings import apply_overrides, load_yaml
 
     file, overrides = split_arguments(arguments)
     data = {} if file is None else load_yaml(file)
     data.pop("kind", None)  # in the spec.yaml of a run folder
-    data = apply_overrides(data | options, overrides)
-    spec = validate(SimulationSpec, data, "md" if file is None else str(file))
-    folder = output or Path("runs") / f"md-{datetime.now():%Y%m%d-%H%M%S}"
-    return partial(run_simulation, spec, folder)
+    return apply_overrides(data | options, overrides), "md" if file is None else str(file)
+
+
+def _refuse_with_check(resume: Path | None, output: Path | None) -> None:
+    for option, value in (("--resume", resume), ("--output", output)):
+        if value is not None:
+            raise ConfigError(f"{option}: --check looks at a new run and writes nothing")
 
 
 def _resumed(

@@ -12,7 +12,7 @@ from nequip_openmm.potential import Potential
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.structure import Structure
 
-__all__ = ["check_start", "warnings_about"]
+__all__ = ["check_start", "smallest_height", "warnings_about"]
 
 CLOSEST_ANGSTROM = 0.4  # the shortest bond there is, H-H, has 0.74 Å
 SAFE_TIMESTEP_FS = {True: 1.0, False: 4.0}  # with and without hydrogen
@@ -59,7 +59,7 @@ def warnings_about(
         reason = " with hydrogen atoms" if has_hydrogen else ""
         text = f"a time step of {spec.timestep:g} fs is long{reason}; up to {safe:g} fs is usual"
         found.append(("long-timestep", text))
-    if structure.is_periodic and (height := _smallest_height(structure.frame.cell)) < cutoff:
+    if structure.is_periodic and (height := smallest_height(structure.frame.cell)) < cutoff:
         text = (
             f"the cell is {height:.2f} Å high at its narrowest, less than the cutoff of {cutoff:g} Å: "
             "atoms feel their own images; consider a larger cell"
@@ -92,7 +92,7 @@ def _refuse_strong_forces(forces: NDArray[np.float64], frame: Frame, spec: Simul
         )
 
 
-def _smallest_height(cell: NDArray[np.float64]) -> float:
+def smallest_height(cell: NDArray[np.float64]) -> float:
     """Return the smallest distance between opposite faces of a cell, Å."""
     volume = abs(np.linalg.det(cell))
     areas = [np.linalg.norm(np.cross(cell[i - 2], cell[i - 1])) for i in range(3)]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from openmm import app, unit
 
 from nequip_openmm.simulation.spec import SimulationSpec
-from nequip_openmm.simulation.thermo import forces_ev_per_angstrom, max_norm, potential_ev
+from nequip_openmm.simulation.thermo import (
+    forces_ev_per_angstrom,
+    max_norm,
+    potential_ev,
+    root_mean_square,
+)
 from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL
 
 __all__ = ["Relaxation", "relax", "rounds", "tolerance_kj_per_mol_nm"]
@@ -68,7 +72,7 @@ def relax(
     if relaxing is not simulation:
         simulation.context.setPositions(state.getPositions(asNumpy=True))
     forces = forces_ev_per_angstrom(state)
-    rms = float(np.sqrt((forces**2).mean()))
+    rms = root_mean_square(forces)
     return Relaxation(
         energy_before=before,
         energy_after=potential_ev(state),

@@ -7,7 +7,7 @@ goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import openmm
@@ -53,13 +53,22 @@ class ThermoReporter(FileReporter):
         super().__init__(file, reportInterval, append)
         self.thermometer = thermometer
         self._listener = listener
-        if not self._continues:
+        self._columns: Sequence[str] = COLUMNS
+        if self._continues:
+            self._columns = _columns_of(self.path)
+        else:
             self._out.write(",".join(COLUMNS) + "\n")
             self._out.flush()
             self._whole = self._end()
 
     def _write_report(self, simulation: app.Simulation, state: openmm.State) -> None:
         sample = self.thermometer.measure(simulation.currentStep, state, simulation.context)
-        self._out.write(sample.to_csv() + "\n")
+        self._out.write(sample.to_csv(self._columns) + "\n")
         if self._listener is not None:
             self._listener(sample)
+
+
+def _columns_of(path: Path) -> list[str]:
+    """Return the names in the first line; an earlier version of this package wrote fewer."""
+    with path.open(encoding="utf-8") as file:
+        return file.readline().rstrip("\n").split(",")

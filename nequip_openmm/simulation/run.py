@@ -5,7 +5,6 @@ Everything that can be wrong with the input is found before the folder is made. 
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -19,18 +18,17 @@ from openmm import app
 from rich.console import Console
 
 from nequip_openmm.errors import ConfigError
-from nequip_openmm.potential import Potential, load
+from nequip_openmm.potential import Potential
 from nequip_openmm.runs import Commands, EventStream, RunFolder, atomic_write
 from nequip_openmm.runs.failures import failures_told, logged_to
 from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.simulation import files, system
 from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, restore
-from nequip_openmm.simulation.checks import check_start, warnings_about
 from nequip_openmm.simulation.failures import logger, openmm_failure
 from nequip_openmm.simulation.loop import Loop
+from nequip_openmm.simulation.prepare import load_potential, prepare, with_absolute_paths
 from nequip_openmm.simulation.schedule import Schedule
 from nequip_openmm.simulation.spec import SimulationSpec
-from nequip_openmm.simulation.structure import add_bonds, read_structure
 from nequip_openmm.simulation.thermo import Sample
 
 __all__ = ["SimulationResult", "resume_simulation", "run_simulation"]
@@ -111,14 +109,8 @@ def run_simulation(
         )
     RunFolder.require_free(Path(output))
     EventStream.require(events)
-    spec = _with_absolute_paths(spec)
-    structure = read_structure(spec.structure, spec.frame)
-    if spec.hydrogen_mass is not None or spec.molecules:
-        add_bonds(structure)
-    potential = _load(spec.model, spec)
-    check_start(spec, structure, potential)
-    warnings = warnings_about(spec, structure, potential.cutoff)
-    simulation = system.make_simulation(spec, structure, potential, spec.phases[0])
+    spec = with_absolute_paths(spec)
+    potential, simulation, warnings = prepare(spec)
     folder = RunFolder.create(output, files.KIND, spec.model_dump(mode="json"))
     session = _Session(spec, folder, simulation, potential, Schedule(spec), commands, console)
     return session.run(events, warnings, first=True)
@@ -158,7 +150,7 @@ def resume_simulation(
         spec = spec.extended(steps)
     schedule = Schedule(spec, checkpoint.orders if checkpoint else None)
     phase = schedule.phases[checkpoint.stage if checkpoint else 0]
-    potential = _load(folder / files.MODEL, spec)
+    potential = load_potential(folder / files.MODEL, spec)
     simulation = system.make_simulation(spec, files.read_start(folder), potential, phase)
     if checkpoint is None:
         files.set_start(folder, simulation)
@@ -252,7 +244,7 @@ class _Session:
         if self.potential.dtype == torch.float64 or self.spec.dtype != "auto":
             return self.simulation
         double = self.spec.model_copy(update={"dtype": "float64"})
-        potential = _load(self.folder / files.MODEL, double)
+        potential = load_potential(self.folder / files.MODEL, double)
         phase = replace(self.schedule.phases[0], ensemble="nve")
         structure = files.read_start(self.folder)
         simulation = system.make_simulation(double, structure, potential, phase)
@@ -291,26 +283,10 @@ class _Session:
 # --- settings -----------------------------------------------------------------------------------------------------------
 
 
-def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
-    """Return the settings with paths that mean the same from any working directory."""
-    paths = {
-        "model": Path(os.path.abspath(spec.model)),
-        "structure": Path(os.path.abspath(spec.structure)),
-    }
-    return spec.model_copy(update=paths)
-
-
-def _load(model: Path, spec: SimulationSpec) -> Potential:
-    dtype = None if spec.dtype == "auto" else spec.dtype
-    platform, _ = system.choose_platform(spec)
-    device = system.model_device(platform.getName(), spec)
-    return load(model, device, dtype, spec.engine, spec.threads)
-
-
 def _refuse_changes(spec: SimulationSpec, folder: RunFolder) -> None:
     free = ("steps", "stages") if _differ_in_length(files.read_spec(folder), spec) else ("steps",)
     before = files.read_spec(folder).model_dump()
-    now = _with_absolute_paths(spec).model_dump()
+    now = with_absolute_paths(spec).model_dump()
     changed = [name for name in before if name not in free and before[name] != now[name]]
     if changed:
         name = changed[0]

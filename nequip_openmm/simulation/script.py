@@ -88,12 +88,18 @@ def _system(spec: SimulationSpec, platform: str) -> str:
     options += ", moleculesFromTopology=True" if spec.molecules else ""
     return f"""# The potential is the only interaction; the centre of mass is kept at rest.
 potential = NequIPPotential({_model(spec, platform, dtype)})
-system = potential.createSystem(topology, removeCMMotion=True, backend={spec.backend!r}{options})
+system = potential.createSystem(topology, removeCMMotion=True, backend={_backend(spec, platform)!r}{options})
 """
 
 
+def _backend(spec: SimulationSpec, platform: str) -> str:
+    from nequip_openmm.simulation.platforms import choose_backend
+
+    return choose_backend(spec).name if platform == "OpenCL" else spec.backend
+
+
 def _model(spec: SimulationSpec, platform: str, dtype: str | None) -> str:
-    from nequip_openmm.simulation.system import model_device
+    from nequip_openmm.simulation.platforms import model_device
 
     device = model_device(platform, spec)
     return f"""
@@ -102,7 +108,7 @@ def _model(spec: SimulationSpec, platform: str, dtype: str | None) -> str:
 
 
 def _simulation(spec: SimulationSpec, platform: str) -> str:
-    from nequip_openmm.simulation.system import platform_properties
+    from nequip_openmm.simulation.platforms import platform_properties
 
     properties = platform_properties(platform, spec)
     comment = (

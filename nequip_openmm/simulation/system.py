@@ -8,6 +8,11 @@ from openmm import app, unit
 from nequip_openmm.errors import BackendError
 from nequip_openmm.forces import NequIPPotential
 from nequip_openmm.potential import Potential
+from nequip_openmm.simulation.platforms import (
+    choose_backend,
+    choose_platform,
+    platform_properties,
+)
 from nequip_openmm.simulation.schedule import Values
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.stages import Phase
@@ -18,14 +23,11 @@ __all__ = [
     "BAROSTATS",
     "apply_values",
     "bath_ev",
-    "choose_platform",
     "enter_phase",
     "make_barostat",
     "make_integrator",
     "make_simulation",
     "make_system",
-    "model_device",
-    "platform_properties",
 ]
 
 BAROSTATS = (
@@ -41,8 +43,6 @@ _PRESSURES = (
     _ANISOTROPIC.PressureY(),
     _ANISOTROPIC.PressureZ(),
 )
-_GPU_PLATFORMS = ("CUDA", "HIP")
-_CPU_PLATFORMS = ("CPU", "Reference")
 
 
 def make_system(
@@ -54,7 +54,7 @@ def make_system(
         removeCMMotion=True,
         hydrogenMass=spec.hydrogen_mass,
         moleculesFromTopology=spec.molecules,
-        backend=spec.backend,
+        backend=choose_backend(spec).name,
     )
 
 
@@ -74,13 +74,13 @@ def make_simulation(
         system.setDefaultPeriodicBoxVectors(*vectors)
     if phase.has_barostat:
         system.addForce(make_barostat(spec, phase))
-    platform, properties = choose_platform(spec)
+    platform, properties = _platform(spec)
     integrator = make_integrator(spec, phase)
     try:
         simulation = app.Simulation(structure.topology, system, integrator, platform, properties)
     except openmm.OpenMMException as error:
         raise BackendError(
-            f"OpenMM cannot use its {platform.getName()} platform: {error}"
+            f"platform {platform.getName()}: OpenMM cannot use it: {error}"
         ) from error
     simulation.context.setPositions(structure.frame.positions * ANGSTROM_TO_NM)
     return simulation
@@ -95,7 +95,7 @@ def enter_phase(simulation: app.Simulation, spec: SimulationSpec, phase: Phase) 
             system.removeForce(index)
     if phase.has_barostat:
         system.addForce(make_barostat(spec, phase))
-    platform, properties = choose_platform(spec)
+    platform, properties = _platform(spec)
     simulation.integrator = make_integrator(spec, phase)
     simulation.context = openmm.Context(system, simulation.integrator, platform, properties)
     context = simulation.context
@@ -168,54 +168,7 @@ def bath_ev(simulation: app.Simulation, phase: Phase) -> float:
     return float(energy.value_in_unit(unit.kilojoule_per_mole)) * KJ_PER_MOL_TO_EV
 
 
-def choose_platform(spec: SimulationSpec) -> tuple[openmm.Platform, dict[str, str]]:
-    """Return the platform and its properties.
-
-    The CPU platform gets one thread: the model, which does nearly all the work, has threads of its own, and a fixed
-    number makes a run repeatable, because every thread of the platform draws its own random numbers.
-
-    Raises
-    ------
-    BackendError
-        Naming the platforms there are, if the one asked for is not among them.
-    """
-    name = _automatic_platform() if spec.platform == "auto" else spec.platform
-    known = [
-        openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())
-    ]
-    if name not in known:
-        raise BackendError(f"platform {name}: this OpenMM has {', '.join(known)}")
-    platform = openmm.Platform.getPlatformByName(name)
-    return platform, platform_properties(name, spec)
-
-
-def platform_properties(name: str, spec: SimulationSpec) -> dict[str, str]:
-    """Return the properties that the platform of that name is created with."""
-    if name == "CPU":
-        return {"Threads": "1"}
-    if name == "Reference":
-        return {}
-    properties: dict[str, str] = {
-        "Precision": "mixed" if spec.precision == "auto" else spec.precision
-    }
-    if spec.device is not None and ":" in spec.device:
-        properties["DeviceIndex"] = spec.device.partition(":")[2]
-    return properties
-
-
-def model_device(name: str, spec: SimulationSpec) -> str | None:
-    """Return the PyTorch device asked for, else that of the platform of that name; None takes a GPU if there is one."""
-    if spec.device is None and (name in _CPU_PLATFORMS or spec.engine == "fused"):
-        return "cpu"
-    return spec.device
-
-
-def _automatic_platform() -> str:
-    """Return a GPU platform if PyTorch can put the model on the same GPU, else CPU."""
-    import torch
-
-    known = {
-        openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())
-    }
-    on_gpu = [name for name in _GPU_PLATFORMS if name in known]
-    return on_gpu[0] if on_gpu and torch.cuda.is_available() else "CPU"
+def _platform(spec: SimulationSpec) -> tuple[openmm.Platform, dict[str, str]]:
+    """Return the platform of a run and its properties."""
+    name = choose_platform(spec).name
+    return openmm.Platform.getPlatformByName(name), platform_properties(name, spec)

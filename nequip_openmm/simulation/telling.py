@@ -72,6 +72,7 @@ class Teller:
             density=sample.density_g_per_cm3,
             pressure=sample.pressure_bar,
             max_force=sample.max_force_eV_per_A,
+            rms_force=sample.rms_force_eV_per_A,
             conserved=sample.conserved_eV,
             stage=sample.stage,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import openmm
@@ -38,7 +38,7 @@ class Sample:
 
     The name of each field ends in its unit. ``conserved_eV`` is what exact dynamics would keep constant: the total energy
     in the NVE ensemble, with a Nosé-Hoover chain that of atoms and chain; the Langevin thermostat and the Monte Carlo
-    barostat have no such quantity. ``stage`` is counted from 1.
+    barostat have no such quantity. ``rms_force_eV_per_A`` is the root mean square of all force components. ``stage`` is counted from 1.
     """
 
     step: int
@@ -51,12 +51,14 @@ class Sample:
     density_g_per_cm3: float | None
     pressure_bar: float | None
     max_force_eV_per_A: float
+    rms_force_eV_per_A: float
     conserved_eV: float | None
     stage: int
 
-    def to_csv(self) -> str:
-        """Return the row as text, every digit of it, so that analysis sees what was simulated."""
-        return ",".join("" if value is None else repr(value) for value in asdict(self).values())
+    def to_csv(self, columns: Sequence[str]) -> str:
+        """Return those fields as text, every digit of them, so that analysis sees what was simulated; others are empty."""
+        values = (getattr(self, column, None) for column in columns)
+        return ",".join("" if value is None else repr(value) for value in values)
 
 
 COLUMNS = tuple(field.name for field in fields(Sample))
@@ -105,7 +107,7 @@ class Thermometer:
 
         The pressure of a periodic system takes two more evaluations of the potential.
         """
-        potential = potential_ev(state)
+        potential, forces = potential_ev(state), forces_ev_per_angstrom(state)
         kinetic = _ev(state.getKineticEnergy())
         volume = _volume_angstrom3(state) if self._is_periodic else None
         return Sample(
@@ -122,7 +124,8 @@ class Thermometer:
             pressure_bar=None
             if volume is None
             else self._pressure(kinetic, volume, state, context),
-            max_force_eV_per_A=max_norm(forces_ev_per_angstrom(state)),
+            max_force_eV_per_A=max_norm(forces),
+            rms_force_eV_per_A=root_mean_square(forces),
             conserved_eV=potential + kinetic + self._bath_ev() if self._conserves_energy else None,
             stage=self._stage,
         )
@@ -208,6 +211,11 @@ def kinetic_ev_of_velocities(state: openmm.State, masses: FloatArray) -> float:
 def max_norm(vectors: FloatArray) -> float:
     """Return the length of the longest row; NaN when any entry is NaN."""
     return float(np.sqrt((vectors**2).sum(axis=1).max()))
+
+
+def root_mean_square(vectors: FloatArray) -> float:
+    """Return √⟨x²⟩ over all components."""
+    return float(np.sqrt((vectors**2).mean()))
 
 
 def _energy_scaled(factor: float, state: openmm.State, context: openmm.Context) -> float:

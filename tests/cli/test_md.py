@@ -168,6 +168,27 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert [path.name for path in (here / "full").iterdir()] == ["x"]
 
 
+def test_a_check_says_what_a_run_would_be(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(here.iterdir())
+    assert _call(*_options(), "--check") == 0
+    assert "can be run" in capsys.readouterr().out
+    assert _call(*_options("--temperature", "-1"), "--check", "--json") == 2
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["errors"][0]["field"]) == (False, "temperature")
+    reader, writer = os.pipe()  # a standard input that does not end
+    monkeypatch.setattr(sys, "stdin", os.fdopen(reader))
+    assert _call(*_options(), "--check", "--events", str(here / "events")) == 0
+    result = [event for event in read_events(here / "events") if event["ev"] == "result"]
+    assert result[0]["n_atoms"] == 6
+    os.close(writer)
+    (here / "events").unlink()
+    assert sorted(here.iterdir()) == before
+    assert _call(*_options(), "--json") == 2
+    assert _call(*_options(), "--check", "--output", "run") == 2
+
+
 def test_a_blow_up_is_exit_code_3_with_causes(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,7 +90,7 @@ def test_a_time_step_that_is_too_long_is_found(
 def test_limits_stop_before_anything_bad_is_written(
     make_spec: MakeSpec, tmp_path: Path, limit: dict[str, float], message: str, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("nequip_openmm.simulation.run.check_start", lambda *_: None)
+    monkeypatch.setattr("nequip_openmm.simulation.prepare.check_start", lambda *_: None)
     spec = make_spec(**limit, thermo_interval=1, trajectory_interval=1, temperature=1500.0)
     failure = _fail(spec, tmp_path / "run")
     assert re.search(message, str(failure))

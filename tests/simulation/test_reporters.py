@@ -230,6 +230,22 @@ def test_a_file_cut_at_a_mark_and_continued_is_the_uninterrupted_one(
     assert contents[0] == contents[1]
 
 
+def test_a_file_of_an_earlier_version_keeps_its_columns(
+    tmp_path: Path, molecule: Structure
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("step,max_force_eV_per_A,stage\n10,0.5,1\n")
+    simulation = _simulation(_well(molecule), molecule)
+    thermometer = Thermometer(simulation.system, 0.5, conserves_energy=True)
+    simulation.reporters = [ThermoReporter(path, 10, thermometer, append=True)]
+    simulation.step(10)
+    simulation.reporters[0].close()
+    header, _, row = path.read_text().splitlines()
+    assert len(row.split(",")) == len(header.split(","))
+    assert row.split(",")[0] == "10"
+    assert row.split(",")[2] == "1"
+
+
 def test_a_mark_before_the_first_frame_can_be_taken_up(tmp_path: Path, molecule: Structure) -> None:
     simulation = _simulation(_well(molecule), molecule)
     path = tmp_path / "t.dcd"

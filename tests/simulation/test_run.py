@@ -17,9 +17,9 @@ import pytest
 
 from nequip_openmm.analysis.statistics import read_thermo
 from nequip_openmm.potential import load
-from nequip_openmm.simulation import run as run_module
+from nequip_openmm.simulation import prepare as prepare_module
 from nequip_openmm.simulation import run_simulation
-from nequip_openmm.simulation.system import model_device
+from nequip_openmm.simulation.platforms import model_device
 
 from .outputs import MakeSpec, events, final_state, states
 
@@ -85,7 +85,9 @@ def test_the_model_computes_where_the_platform_does(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)  # must not matter
     used: list[Any] = []
-    monkeypatch.setattr(run_module, "load", lambda *a, **k: used.append(load(*a, **k)) or used[-1])
+    monkeypatch.setattr(
+        prepare_module, "load", lambda *a, **k: used.append(load(*a, **k)) or used[-1]
+    )
     result = run_simulation(make_spec(platform=platform, steps=1), tmp_path / "run")
     assert used[0].device.type == "cpu"
     assert "device='cpu'" in (result.folder / "simulate.py").read_text()
@@ -121,6 +123,8 @@ def test_extended_xyz_holds_energy_and_forces(make_spec: MakeSpec, tmp_path: Pat
     np.testing.assert_allclose(energies, thermo["potential_eV"][at_frames], atol=1e-9)
     forces = [np.linalg.norm(frame.get_forces(), axis=1).max() for frame in frames]
     np.testing.assert_allclose(forces, thermo["max_force_eV_per_A"][at_frames], atol=1e-7)
+    forces = [np.sqrt((frame.get_forces() ** 2).mean()) for frame in frames]
+    np.testing.assert_allclose(forces, thermo["rms_force_eV_per_A"][at_frames], atol=1e-7)
 
 
 def test_relaxation_lowers_the_energy_and_is_told(make_spec: MakeSpec, tmp_path: Path) -> None:
