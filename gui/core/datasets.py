@@ -18,6 +18,7 @@ from nequip_openmm.errors import DataError
 __all__ = [
     "HISTOGRAMS",
     "SETS",
+    "SEVERITIES",
     "Finding",
     "Frame",
     "Histogram",

@@ -19,6 +19,7 @@ from gui.jobs.tasks import Task
 
 __all__ = ["DataState", "DatasetModel"]
 
+ARRAYS = "arrays"
 LABELS = {"energy": "number", "forces": "vectors"}
 """What every data set must have, and the kind of field that may hold it."""
 
@@ -90,7 +91,7 @@ class DatasetModel(QObject):
         self.reading, self.fields, self.error = reading, (), {}
         self._folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-data-"))
         self._set_state(DataState.LOADING)
-        arguments = ["info", *reading.arguments(), "--save", str(self._folder / "arrays")]
+        arguments = ["info", *reading.arguments(), "--save", str(self._folder / ARRAYS)]
         self._task = task = self._run_task(arguments, parent=self)
         task.progressed.connect(self.progressed)
         task.event_received.connect(self._note_fields)
@@ -110,7 +111,7 @@ class DatasetModel(QObject):
     def accept(self) -> None:
         """Take the data as they were read, though a label was not found."""
         if self._pending is not None:
-            self._take(self._pending)
+            self.take(self._pending)
 
     def close(self) -> None:
         """Close the data set and remove its arrays."""
@@ -129,6 +130,11 @@ class DatasetModel(QObject):
         self._abandon()
         self._forget(self.dataset)
         self.dataset = None
+
+    @property
+    def may_accept(self) -> bool:
+        """Whether `accept` would do something."""
+        return self._pending is not None
 
     # --- what is shown
 
@@ -235,7 +241,7 @@ class DatasetModel(QObject):
             }
             self._set_state(DataState.UNCLEAR)
         else:
-            self._take(dataset)
+            self.take(dataset)
 
     def _missing_labels(self, dataset: OpenDataset) -> list[str]:
         """Return labels that were not found though some field could hold them."""
@@ -243,7 +249,8 @@ class DatasetModel(QObject):
         kinds = {field["kind"] for field in self.fields}
         return [label for label, kind in LABELS.items() if f"no-{label}" in codes and kind in kinds]
 
-    def _take(self, dataset: OpenDataset) -> None:
+    def take(self, dataset: OpenDataset) -> None:
+        """Make a data set that has been read the one that is open."""
         old = self.dataset
         self._pending, self._folder = None, None
         self.dataset = dataset
@@ -286,7 +293,7 @@ class DatasetModel(QObject):
             self._folder = None
 
     def _forget(self, dataset: OpenDataset | None) -> None:
-        if dataset is not None:
+        if dataset is not None and dataset.folder.name == ARRAYS:
             shutil.rmtree(dataset.folder.parent, ignore_errors=True)
 
     def _clear_filters(self) -> None:

@@ -1,0 +1,78 @@
+"""Which part of the frames is shown, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+__all__ = ["FilterBar"]
+
+
+class FilterBar(QWidget):
+    """How many frames are shown; a button for each filter that takes it away.
+
+    Signals
+    -------
+    dropped
+        Key of a filter that is not wanted any more.
+    cleared
+        All frames are wanted.
+    """
+
+    dropped = Signal(str)
+    cleared = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = QLabel("Frames")
+        self._title.setProperty("role", "subheading")
+        self._count = QLabel()
+        self._count.setProperty("role", "muted")
+        self._chips = QHBoxLayout()
+        self._chips.setSpacing(4)
+        self._all = QPushButton("Show all")
+        self._all.setProperty("role", "flat")
+        self._all.clicked.connect(self.cleared)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self._title)
+        layout.addWidget(self._count)
+        layout.addLayout(self._chips)
+        layout.addStretch()
+        layout.addWidget(self._all)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def setShown(self, n_shown: int, n_frames: int, filters: Sequence[tuple[str, str]]) -> None:
+        """Say how many frames are shown, and by which filters (key, text)."""
+        while (item := self._chips.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.deleteLater()
+        for key, text in filters:
+            chip = QPushButton(f"{text}  ✕")
+            chip.setProperty("role", "chip")
+            chip.setToolTip(f"{text}: press to show the other frames too")
+            chip.setAccessibleName(f"Drop the filter: {text}")
+            chip.clicked.connect(lambda _checked=False, key=key: self.dropped.emit(key))
+            self._chips.addWidget(chip)
+        is_part = bool(filters)
+        self._count.setText(f"{n_shown:,} of {n_frames:,}" if is_part else f"{n_frames:,}")
+        self._all.setVisible(is_part)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    def make() -> QWidget:
+        """Return a bar with two filters."""
+        bar = FilterBar()
+        bar.setShown(
+            12,
+            5000,
+            [("force_norms", "an atom with a force of 3.1 to 3.4 eV/Å"), ("set", "test frames")],
+        )
+        return bar
+
+    show(make, 640, 40)

@@ -1,0 +1,171 @@
+"""The table of frames: sorted by any column, walked by keys, fluent with a hundred thousand rows."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from gui.core.datasets import SEVERITIES
+from gui.viewmodels.frames import COLUMNS, FrameTableModel
+from gui.views.common.icons import icon
+from gui.views.data.marks import SEVERITY_ICONS, set_colour
+
+__all__ = ["FrameTable"]
+
+ROW_HEIGHT = 24
+SAMPLES = {
+    "number": "000000",
+    "formula": "C2H6O4N",
+    "atoms": "0000",
+    "energy": "−00000.0000",
+    "force": "000.00",
+    "shortest": "0.000",
+    "neighbours": "000.0",
+    "set": "validation",
+    "finding": "warning",
+}
+"""Texts that columns are wide enough for: measuring all cells would take long."""
+
+
+class FrameTable(QTableView):
+    """Shows a `FrameTableModel`.
+
+    Signals
+    -------
+    frame_picked
+        The frame in the row that was chosen.
+    """
+
+    frame_picked = Signal(int)
+
+    def __init__(self, model: FrameTableModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._frames = model
+        self.setModel(model)
+        self.setAccessibleName("Frames")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self._set_up_headers()
+        names = [column.name for column in COLUMNS]
+        self.setItemDelegateForColumn(names.index("set"), _SetDelegate(self))
+        self.setItemDelegateForColumn(names.index("finding"), _FindingDelegate(self))
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        model.modelReset.connect(self._arrange)
+        self._arrange()
+
+    def showFrame(self, frame: int) -> None:
+        """Select the row of a frame and scroll to it; nothing where it is filtered away."""
+        row = self._frames.row_of(frame)
+        if row is None:
+            self.clearSelection()
+            return
+        if row != self.currentIndex().row() or not self.selectionModel().hasSelection():
+            index = self._frames.index(row, 0)
+            flags = QItemSelectionModel.SelectionFlag
+            self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+            self.scrollTo(index)
+
+    def step(self, rows: int) -> None:
+        """Go on by some rows, round the end."""
+        n_rows = self._frames.rowCount()
+        if n_rows:
+            row = (self.currentIndex().row() + rows) % n_rows
+            self.showFrame(self._frames.frame_at(row))
+
+    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+        """Tell which frame is looked at."""
+        super().currentChanged(current, previous)
+        if current.isValid() and current.row() != previous.row():
+            self.frame_picked.emit(self._frames.frame_at(current.row()))
+
+    def _set_up_headers(self) -> None:
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(True)
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(32)
+
+    def _arrange(self) -> None:
+        """Hide columns that say nothing; give the others the width of their longest text."""
+        metrics, header = self.fontMetrics(), self.horizontalHeader()
+        for number, (column, is_shown) in enumerate(zip(COLUMNS, self._frames.shown_columns())):
+            self.setColumnHidden(number, not is_shown)
+            texts = (f"{column.title} ▾", SAMPLES[column.name])
+            width = max(metrics.horizontalAdvance(text) for text in texts)
+            mark = 24 if column.name in ("set", "finding") else 0
+            header.resizeSection(number, width + 20 + mark)
+
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class _MarkDelegate(QStyledItemDelegate):
+    """A mark, then the text."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        value = int(index.data(Qt.ItemDataRole.UserRole) or 0)
+        shifted = QStyleOptionViewItem(option)
+        super().paint(painter, shifted, index)
+        box = QRectF(option.rect)  # type: ignore[attr-defined]
+        mark = QRectF(box.left() + 8, box.center().y() - 5, 10, 10)
+        self.paint_mark(painter, mark, value)
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        super().initStyleOption(option, index)
+        option.text = f"     {option.text}"  # type: ignore[attr-defined]
+
+    def paint_mark(self, painter: QPainter, mark: QRectF, value: int) -> None:
+        raise NotImplementedError
+
+
+class _SetDelegate(_MarkDelegate):
+    def paint_mark(self, painter: QPainter, mark: QRectF, value: int) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(set_colour(value))
+        painter.drawEllipse(mark.adjusted(1, 1, -1, -1))
+        painter.restore()
+
+
+class _FindingDelegate(_MarkDelegate):
+    def paint_mark(self, painter: QPainter, mark: QRectF, value: int) -> None:
+        if value > 1:
+            picture = icon(*SEVERITY_ICONS[SEVERITIES[value]])
+            picture.paint(painter, mark.adjusted(-2, -2, 2, 2).toRect())
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+    from gui.demo.datasets import demo_dataset
+
+    def make() -> QWidget:
+        """Return a table of made-up frames."""
+        model = FrameTableModel()
+        model.set_dataset(demo_dataset(100_000))
+        return FrameTable(model)
+
+    show(make, 480, 400)
