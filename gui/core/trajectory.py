@@ -189,7 +189,7 @@ def _read_xyz(file: BinaryIO, end: int, n_atoms: int, step: int) -> Frame:
         file.seek(start)
         text = file.read(end - start)
     lines = text.splitlines()[-n_lines:]
-    if len(lines) < n_lines or not text.endswith(b"\n") or int(lines[0]) != n_atoms:
+    if len(lines) < n_lines or not text.endswith(b"\n") or lines[0].strip() != b"%d" % n_atoms:
         raise ValueError(f"there is no frame of {n_atoms} atoms")
     return _parse_xyz(lines, step)
 

@@ -7,8 +7,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -17,7 +15,8 @@ from gui.core.run_atoms import RunAtoms
 from gui.core.trajectory import Frame
 from gui.jobs.job import Job
 from gui.viewmodels.trajectory import Trajectory
-from gui.views.molecule.glyph_button import GlyphButton
+from gui.views.common.buttons import IconButton
+from gui.views.common.labels import Elided
 from gui.views.molecule.menu import molecule_menu
 from gui.views.molecule.scrubber import Scrubber
 from gui.views.molecule.view import MoleculeView
@@ -34,31 +33,24 @@ class MoleculeToolbar(QWidget):
     def __init__(self, view: MoleculeView, title: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view = view
-        self.titleLabel = QLabel(title)
-        self.titleLabel.setProperty("role", "subheading")
+        self.titleLabel = Elided(title, "subheading")
         self.colouringBox = QComboBox()
         self.colouringBox.setAccessibleName("Colour by")
         self.colouringBox.setToolTip("What the colours of the atoms tell")
         for name in ("element", "force", "velocity", "value"):
             self.colouringBox.addItem(name.capitalize(), name)
         self.colouringBox.activated.connect(self._choose_colouring)
-        self.forcesButton = QToolButton()
-        self.forcesButton.setText("Forces")
-        self.forcesButton.setCheckable(True)
-        self.forcesButton.setAutoRaise(True)
-        self.forcesButton.setToolTip("Forces as arrows, 1 Å long for each eV/Å (V)")
+        self.forcesButton = IconButton(
+            "vectors", "Forces as arrows, 1 Å for each eV/Å", shortcut="V", checkable=True
+        )
         self.forcesButton.toggled.connect(lambda on: view.setForcesShown(on))
-        self.fitButton = GlyphButton("fit", "Show everything (F)")
-        self.fitButton.clicked.connect(view.fit)
-        self.saveButton = GlyphButton("save", "Save image…")
-        self.saveButton.clicked.connect(self.saveAsked)
-        self.menuButton = GlyphButton("more", "More ways to look at the atoms")
-        self.menuButton.clicked.connect(self._open_menu)
+        self.fitButton = IconButton("fit", "Show everything", view.fit, shortcut="F")
+        self.saveButton = IconButton("camera", "Save image…", self.saveAsked.emit)
+        self.menuButton = IconButton("more", "More ways to look at the atoms", self._open_menu)
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 8, 4)
+        row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(4)
-        row.addWidget(self.titleLabel)
-        row.addStretch(1)
+        row.addWidget(self.titleLabel, 1)
         for widget in (
             self.colouringBox,
             self.forcesButton,

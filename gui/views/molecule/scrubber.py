@@ -6,7 +6,7 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from gui.viewmodels.trajectory import Trajectory
-from gui.views.molecule.glyph_button import GlyphButton
+from gui.views.common.buttons import IconButton
 
 __all__ = ["Scrubber"]
 
@@ -24,8 +24,7 @@ class Scrubber(QWidget):
         super().__init__(parent)
         self._trajectory = trajectory
         self._timestep_fs: float | None = None
-        self.playButton = GlyphButton("play", "Play")
-        self.playButton.clicked.connect(self._toggle_play)
+        self.playButton = IconButton("play", "Play", self._toggle_play)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Frame")
         self.slider.setToolTip("Look back at the last 500 frames")
@@ -41,7 +40,7 @@ class Scrubber(QWidget):
         self.liveButton.setToolTip("Show every new frame as it comes")
         self.liveButton.clicked.connect(trajectory.go_live)
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 8, 4)
+        row.setContentsMargins(8, 4, 12, 8)
         row.setSpacing(8)
         row.addWidget(self.playButton)
         row.addWidget(self.slider, 1)
@@ -80,9 +79,9 @@ class Scrubber(QWidget):
             self.slider.setValue(max(trajectory.index, 0))
         self.liveButton.setChecked(trajectory.is_live)
         if trajectory.is_playing:
-            self.playButton.setGlyph("pause", "Pause")
+            self.playButton.show_as("pause", "Pause")
         else:
-            self.playButton.setGlyph("play", "Play")
+            self.playButton.show_as("play", "Play")
         self.label.setText(self._text())
 
     def _text(self) -> str:
