@@ -142,6 +142,7 @@ class Client:
         self._channels: list[_Channel] = []
         self._connecting: Connecting | None = None
         self._n_opened = 0
+        self._has_worked = False  # for this server
         self._buffer = bytearray(1 << 20)
 
     def run(self) -> Ending:
@@ -171,7 +172,7 @@ class Client:
 
     def _serve(self, selector: selectors.BaseSelector) -> Ending:
         """Connect, serve until all connections have ended, and close what is left."""
-        self._n_opened = 0
+        self._n_opened, self._has_worked = 0, False
         try:
             if not self._connect(selector):
                 return Ending.SIGNAL
@@ -183,10 +184,10 @@ class Client:
         """Open the first connection; false if a signal came first."""
         address, deadline = self.settings.address, time.monotonic() + self.settings.retry
         self._connecting, pause = Connecting(address), FIRST_PAUSE
-        log.info("waiting for i-PI at %s", address)
+        log.info("waiting for i-PI at %s", address, extra={"state": "waiting"})
         while self._stop.received is None:
             if self._open(selector):
-                log.info("connected to i-PI at %s", address)
+                log.info("connected to i-PI at %s", address, extra={"state": "connected"})
                 return True
             if time.monotonic() >= deadline:
                 raise _no_server(address, self._connecting.reason, self.settings.retry)
@@ -275,9 +276,15 @@ class Client:
         self.fill.note(n_structures, max(len(request.positions) for request in requests))
         for channel, answer in zip(waiting, answers):
             channel.send(channel.conversation.answer(answer))
-        if (text := self.fill.warning()) is not None:
-            log.warning("%s", text)
+        self._tell_of_work()
         return True
+
+    def _tell_of_work(self) -> None:
+        if not self._has_worked:
+            self._has_worked = True
+            log.info("has answered the first request", extra={"state": "computing"})
+        if (text := self.fill.warning()) is not None:
+            log.warning("%s", text, extra={"code": "low-fill"})
 
 
 def _no_server(address: Address, reason: str, seconds: float) -> NoServer:

@@ -106,7 +106,7 @@ def pimd(
         str | None,
         typer.Option(
             metavar="FD|PATH",
-            help="Write events there too, and take commands (stop, checkpoint) on standard input, whose end stops the run.",
+            help="Write events there too, and take commands (stop, checkpoint, restart) on standard input, whose end stops the run.",
             show_default=False,
         ),
     ] = None,
@@ -140,7 +140,7 @@ def pimd(
             run = _resumed(resume, settings or [], given, output)
         else:
             run = _new(settings or [], given, output)
-        commands = Commands() if events is not None else None
+        commands = Commands(further=["restart"]) if events is not None else None
         _end(console, run(events=events, commands=commands, console=console))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 from ipi_driver.cli import main as driver
-from ipi_driver.runner.link import Link
+from ipi_driver.runner.link import Link, LogReports
 
 __all__ = ["main"]
 
@@ -15,7 +16,7 @@ def main() -> None:
     """Run ``client.py DESCRIPTOR FOLDER OPTION...``."""
     descriptor, folder, *options = sys.argv[1:]
     os.chdir(folder)
-    Link(int(descriptor))
+    logging.getLogger("ipi_driver").addHandler(LogReports(Link(int(descriptor))))
     sys.argv = ["nequip-ipi-driver", *options]
     driver()
 

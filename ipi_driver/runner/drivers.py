@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ipi_driver.inputs.spec import PimdSpec
 from ipi_driver.inputs.structure import TEMPLATE
 from ipi_driver.inputs.transport import MODEL, Address
 from ipi_driver.runner.child import Child
+from ipi_driver.runner.telling import Teller
 from nequip_openmm.errors import RunFailed
 from nequip_openmm.runs import RunFolder
 
@@ -28,8 +29,6 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
 _GRACE_S = 10.0  # for the evaluation in flight
 _THREADS = "OMP_NUM_THREADS"
 
-Warn = Callable[[str, str], None]
-
 
 @dataclass
 class _Slot:
@@ -37,7 +36,7 @@ class _Slot:
 
     number: int
     child: Child | None = None
-    restart_at: float = 0.0
+    restart_at: float = 0.0  # infinite: not before it is ordered
     deaths: int = 0
 
 
@@ -48,15 +47,20 @@ class Drivers:
     ----------
     spec, folder, address
         What they compute, where they write, and where i-PI listens.
-    warn
-        Is told (code, message) of every death.
+    teller
+        Is told of every change and every death.
+    may_wait
+        Whether somebody can order a restart: a driver that keeps dying is then given up, and else the run.
     """
 
-    def __init__(self, spec: PimdSpec, folder: RunFolder, address: Address, warn: Warn) -> None:
+    def __init__(
+        self, spec: PimdSpec, folder: RunFolder, address: Address, teller: Teller, *, may_wait: bool
+    ) -> None:
         self._spec = spec
         self._folder = folder
         self._address = address
-        self._warn = warn
+        self._teller = teller
+        self._may_wait = may_wait
         self._slots = [_Slot(number + 1) for number in range(spec.processes)]
         self._deaths = 0
 
@@ -82,9 +86,27 @@ class Drivers:
             if slot.child is None:
                 if time.monotonic() >= slot.restart_at:
                     self._start(slot)
-                    self._warn("driver-restarted", f"driver {slot.number} was started again")
-            elif (code := slot.child.exit_code()) is not None:
+                    text = f"driver {slot.number} was started again"
+                    self._teller.warn("driver-restarted", text, driver=slot.number)
+                continue
+            code = slot.child.exit_code()  # before its last reports are read
+            self._pass_on(slot, slot.child)
+            if code is not None:
                 self._bury(slot, slot.child, code)
+
+    def restart(self, number: int = 0) -> bool:
+        """Start a driver again, dead or alive, or all of them (0); return whether there is such a driver."""
+        slots = [slot for slot in self._slots if number in (0, slot.number)]
+        for slot in slots:
+            if slot.child is not None:  # it may hang, and i-PI survives its death
+                self._pass_on(slot, slot.child)
+                slot.child.end(0.0)
+                slot.child.close()
+                slot.child = None
+            slot.deaths, slot.restart_at = 0, 0.0
+            self._teller.driver(slot.number, "restarting", None, "a restart was ordered")
+        self._deaths = 0
+        return bool(slots)
 
     def note_progress(self) -> None:
         """Forget earlier deaths: the run has come further since."""
@@ -102,6 +124,9 @@ class Drivers:
             child.end(max(0.0, deadline - time.monotonic()))
             child.close()
         for slot in self._slots:
+            if slot.child is not None:
+                self._pass_on(slot, slot.child)
+                self._teller.driver(slot.number, "ended", slot.child.pid)
             slot.child = None
 
     def failure(self) -> RunFailed | None:
@@ -119,6 +144,16 @@ class Drivers:
         options = [*driver_options(self._spec, self._address), "--retry", f"{RETRY_S:g}"]
         options += ["--error-file", self._error_file(slot).name]
         slot.child = Child(CLIENT, self._folder.path, options, log, self._threads())
+        self._teller.driver(slot.number, "starting", slot.child.pid)
+
+    def _pass_on(self, slot: _Slot, child: Child) -> None:
+        """Tell what a driver has reported."""
+        for report in child.reports():
+            if report["kind"] == "state":
+                self._teller.driver(slot.number, report["value"], child.pid, report["message"])
+            elif report["kind"] == "code":
+                text = f"driver {slot.number}: {report['message']}"
+                self._teller.warn(report["value"], text, driver=slot.number)
 
     def _threads(self) -> dict[str, str]:
         """Share the processors among several drivers, unless the user has said how."""
@@ -134,20 +169,28 @@ class Drivers:
         slot.deaths += 1
         self._deaths += 1
         if self._deaths > self._spec.max_restarts:
-            raise RunFailed(
-                f"drivers died {self._deaths} times in a row, the last one {_how(code)}; {_end_of(child)}",
-                code="driver-died",
-                hint=f"See {child.log.name} in the run folder; then go on with --resume.",
-            )
+            self._give_up(slot, child, code)
+            return
         delay = min(_FIRST_DELAY_S * 2 ** (slot.deaths - 1), _LONGEST_DELAY_S)
         if code == _DISMISSED:
             slot.restart_at = time.monotonic() + max(delay, _FAREWELL_S)
+            self._teller.driver(slot.number, "ended", child.pid)
             return
         slot.restart_at = time.monotonic() + delay
-        self._warn(
-            "driver-died",
-            f"driver {slot.number} (process {child.pid}) {_how(code)}; another one starts in {delay:g} s",
-        )
+        text = f"driver {slot.number} (process {child.pid}) {_how(code)}; another one starts in {delay:g} s"
+        self._teller.driver(slot.number, "died", child.pid, text)
+        self._teller.warn("driver-died", text, driver=slot.number)
+
+    def _give_up(self, slot: _Slot, child: Child, code: int) -> None:
+        """Wait for the order to start a driver again, or end the run if nobody can give it."""
+        text = f"drivers died {_times(self._deaths)}, the last one {_how(code)}; {_end_of(child)}"
+        if not self._may_wait:
+            hint = f"See {child.log.name} in the run folder; then go on with --resume."
+            raise RunFailed(text, code="driver-died", hint=hint)
+        slot.restart_at = math.inf
+        text = f"{text}; driver {slot.number} is not started again before it is ordered"
+        self._teller.driver(slot.number, "given-up", child.pid, text)
+        self._teller.warn("driver-given-up", text, driver=slot.number)
 
     def _explained(self, slot: _Slot, child: Child) -> RunFailed:
         """Return what the driver said about its failure."""
@@ -177,6 +220,10 @@ def driver_options(spec: PimdSpec, address: Address) -> list[str]:
 
 def _how(code: int) -> str:
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times in a row"
 
 
 def _end_of(child: Child) -> str:

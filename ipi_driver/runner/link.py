@@ -7,6 +7,7 @@ parent is gone, however it ended, and then the child ends in order.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["ORDERED", "Link"]
+__all__ = ["ORDERED", "Link", "LogReports"]
 
 ORDERED = "checkpoint.xml"
 """The checkpoint that is written when ordered."""
@@ -56,3 +57,17 @@ class Link:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_S)
         os._exit(1)
+
+
+class LogReports(logging.Handler):
+    """Reports what a driver logs about its state (``extra={"state": ...}``) and its warnings (``extra={"code": ...}``)."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self._link = link
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a record on, unless it is for the log alone."""
+        for kind in ("state", "code"):
+            if (value := getattr(record, kind, None)) is not None:
+                self._link.report(kind, value=value, message=record.getMessage())

@@ -45,6 +45,7 @@ class _Server:
                 simulation = Simulation.load_from_xml(file, request_banner=True)
             softexit.hard_exit = True
             self.simulation = simulation
+            self.link.report("running")
             simulation.run()
             softexit.trigger(status=simulation.exit_status, message=simulation.exit_message)
         except Exception as error:  # noqa: BLE001 - whatever it is, the runner shall know

@@ -100,10 +100,17 @@ class Session:
             [input_file],
             self._folder / files.IPI_LOG,
         )
+        self._teller.server("starting", server.pid)
         drivers = None
         try:
             if self._address is not None:
-                drivers = Drivers(self._spec, self._folder, self._address, self._teller.warn)
+                drivers = Drivers(
+                    self._spec,
+                    self._folder,
+                    self._address,
+                    self._teller,
+                    may_wait=self._commands is not None,
+                )
                 drivers.start()
             self._events.status(
                 "starting", server=server.pid, drivers=drivers.pids if drivers else []
@@ -129,7 +136,7 @@ class Session:
                 time.sleep(_LOOK_S)
                 failure = self._hear(server) or failure
                 has_news = self._read_outputs(bar)
-                self._obey(server)
+                self._obey(server, drivers)
                 if self._is_stopping:
                     self._wait_for_end(server)
                 elif drivers is not None:
@@ -138,6 +145,7 @@ class Session:
                     drivers.watch()
             failure = self._hear(server) or failure
             self._read_outputs(bar)
+        self._teller.server("ended", server.pid)
         return self._judge(server, drivers, failure)
 
     def _hear(self, server: Child) -> dict[str, Any] | None:
@@ -146,6 +154,8 @@ class Session:
         for report in server.reports():
             if report["kind"] == "checkpoint":
                 self._events.checkpoint(report["path"], step=report["step"])
+            elif report["kind"] == "running":
+                self._teller.server("running", server.pid)
             else:
                 failure = report
         return failure
@@ -190,7 +200,7 @@ class Session:
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    def _obey(self, server: Child) -> None:
+    def _obey(self, server: Child, drivers: Drivers | None) -> None:
         if self._signals.received is not None:
             self._stop(server)
         if self._commands is None:
@@ -202,8 +212,16 @@ class Session:
                 self._stop(server)
             elif command.name == "checkpoint":
                 server.order("checkpoint")
+            elif command.name == "restart":
+                self._restart(drivers, command.values.get("driver", 0))
             else:
                 self._teller.warn("bad-command", f"{command.name}: {_IMPOSSIBLE[command.name]}")
+
+    def _restart(self, drivers: Drivers | None, number: Any) -> None:
+        if drivers is None:
+            self._teller.warn("bad-command", "restart: i-PI evaluates the model itself")
+        elif not (self._is_stopping or drivers.restart(number)):
+            self._teller.warn("bad-command", f"restart: there is no driver {number!r}")
 
     def _stop(self, server: Child) -> None:
         """Ask i-PI to end; it saves the last whole step as RESTART and dismisses the drivers."""

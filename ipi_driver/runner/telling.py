@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from typing import Any
 
 from rich.console import Console
 
@@ -18,6 +20,8 @@ logger = logging.getLogger(
     "nequip_openmm.pimd"
 )  # a child of the logger that a run folder's log listens to
 Row = dict[str, float]
+_OF_ELEMENT = re.compile(r"(kinetic_cv|kinetic_td|r_gyration)\((\w+)\)")
+_IN_EVENTS = {"kinetic_cv": "ekin", "kinetic_td": "ekin_td", "r_gyration": "r_gyration"}
 _AT_ONCE = 5  # samples; the files are looked at ten times a second
 
 
@@ -68,7 +72,9 @@ class Teller:
             "conserved": row.get("conserved"),
             "r_gyration": row.get("r_gyration"),
         }
-        extra = {"replica": replica} if self._spec.mode == "remd" else {}
+        extra: dict[str, Any] = {"replica": replica} if self._spec.mode == "remd" else {}
+        if elements := _by_element(row):
+            extra["elements"] = elements
         self._events.emit("sample", step=int(row["step"]), **values, **extra)
 
     def frame(self, tail: FrameTail) -> None:
@@ -85,10 +91,23 @@ class Teller:
         bar.update(step, speed, (last or {}).get("temperature"))
         self._events.progress(step, self._spec.steps, speed.eta_s, ns_per_day=speed.ns_per_day)
 
-    def warn(self, code: str, message: str) -> None:
+    def driver(self, number: int, state: str, pid: int | None, message: str = "") -> None:
+        """Tell what has become of a driver.
+
+        States: starting (loads the model), waiting (for i-PI), connected, computing (has answered a request), died, ended,
+        restarting (an order), given-up.
+        """
+        logger.info("driver %d: %s %s", number, state, message)
+        self._events.emit("driver", number=number, state=state, pid=pid, msg=message)
+
+    def server(self, state: str, pid: int, message: str = "") -> None:
+        """Tell what has become of i-PI: starting, running (has done a step), ended."""
+        self._events.emit("server", state=state, pid=pid, msg=message)
+
+    def warn(self, code: str, message: str, **fields: Any) -> None:
         """Tell what a person should know and the run can bear."""
         logger.warning(message)
-        self._events.warning(code, message)
+        self._events.warning(code, message, **fields)
         if self._console is not None:
             self._console.print(f"warning: {message}", style="yellow", markup=False)
 
@@ -96,3 +115,12 @@ class Teller:
         if not self._spec.has_thermostat:
             return None
         return (self._spec.temperatures or (self._spec.temperature,))[replica]
+
+
+def _by_element(row: Row) -> dict[str, dict[str, float]]:
+    """Return the columns of single elements, such as ``{"H": {"ekin": 0.91, "ekin_td": 0.92, "r_gyration": 0.14}}``."""
+    found: dict[str, dict[str, float]] = {}
+    for column, value in row.items():
+        if (match := _OF_ELEMENT.fullmatch(column)) is not None:
+            found.setdefault(match[2], {})[_IN_EVENTS[match[1]]] = value
+    return found

@@ -136,6 +136,16 @@ class Runner:
         event = started(self.folder)
         return [event["server"], *event["drivers"]]
 
+    def warnings(self, code: str) -> list[dict[str, Any]]:
+        return [event for event in self._events("warning") if event["code"] == code]
+
+    def states(self, driver: int) -> list[str]:
+        """Return what has become of a driver so far."""
+        return [event["state"] for event in self._events("driver") if event["number"] == driver]
+
+    def _events(self, kind: str) -> list[dict[str, Any]]:
+        return events_of(self.folder, kind) if (self.folder / "events.jsonl").exists() else []
+
     def send(self, number: int) -> None:
         self.process.send_signal(number)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ipi_driver.client import ConnectionSettings
 from ipi_driver.driver import run
 from ipi_driver.evaluator import Results
-from ipi_driver.runner.link import Link
+from ipi_driver.runner.link import Link, LogReports
 from ipi_driver.transport import InetAddress, UnixAddress
 
 STIFFNESS = 20.0  # eV/Å²
@@ -68,7 +68,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     descriptor, folder, *arguments = sys.argv[1:]
     os.chdir(folder)
-    Link(int(descriptor))
+    logging.getLogger("ipi_driver").addHandler(LogReports(Link(int(descriptor))))
     options = dict(zip(arguments, [*arguments[1:], ""]))
     address = (
         UnixAddress(options["--address"], "/tmp/ipi_")

@@ -51,6 +51,10 @@ def test_a_run_leaves_folder_events_and_no_process(make_spec: Make, tmp_path: Pa
     samples = events_of(folder, "sample")
     assert samples[-1]["step"] == 60
     assert samples[-1]["ekin"] == pytest.approx(result.last["kinetic_cv"])
+    assert samples[-1]["elements"].keys() == {"C", "H", "O"}
+    of_elements = [element["ekin"] for element in samples[-1]["elements"].values()]
+    assert sum(of_elements) == pytest.approx(samples[-1]["ekin"])
+    assert samples[-1]["elements"]["H"]["r_gyration"] > samples[-1]["elements"]["O"]["r_gyration"]
     assert samples[-1]["t_ps"] == pytest.approx(60 * 0.25e-3)
     assert [e["step"] for e in events_of(folder, "checkpoint")] == [0, 20, 40, 60]
     assert len(list(folder.glob("simulation.chk_*"))) == 2
