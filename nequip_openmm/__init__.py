@@ -1,7 +1,7 @@
 """NequIP interatomic potentials for OpenMM, i-PI and ASE.
 
 `load` reads a trained potential; `Potential.evaluate` gives energies, forces and virials of ASE Atoms or of a `Frame` of
-plain arrays; `NequIPPotential` puts it into OpenMM.
+plain arrays; `NequIPPotential` puts it into OpenMM, where `NequIPReporter` and `ExtendedXYZReporter` write what it says.
 """
 
 from __future__ import annotations
@@ -14,13 +14,25 @@ if TYPE_CHECKING:
     from nequip_openmm.data.frame import Frame
     from nequip_openmm.forces import NequIPPotential
     from nequip_openmm.potential import Evaluation, Potential, load
+    from nequip_openmm.simulation.reporters import ExtendedXYZReporter, NequIPReporter
 
-__all__ = ["Evaluation", "Frame", "NequIPPotential", "Potential", "__version__", "load"]
+__all__ = [
+    "Evaluation",
+    "ExtendedXYZReporter",
+    "Frame",
+    "NequIPPotential",
+    "NequIPReporter",
+    "Potential",
+    "__version__",
+    "load",
+]
 
 _HOME = {
     "Evaluation": "nequip_openmm.potential",
+    "ExtendedXYZReporter": "nequip_openmm.simulation.reporters",
     "Frame": "nequip_openmm.data.frame",
     "NequIPPotential": "nequip_openmm.forces",
+    "NequIPReporter": "nequip_openmm.simulation.reporters",
     "Potential": "nequip_openmm.potential",
     "load": "nequip_openmm.potential",
 }

@@ -9,7 +9,7 @@ for `DiskFull`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 __all__ = [
@@ -77,15 +77,25 @@ class RunFailed(RuntimeError):
         Short identifier for programs, such as ``"nan-loss"``.
     hint
         Likely causes and what to try.
+    facts
+        Numbers for programs, such as ``{"step": 120}``, which the event ``error`` carries too.
     """
 
     exit_code: ClassVar[int] = 3
     """Exit code of a command that ends with this."""
 
-    def __init__(self, message: str, *, code: str = "failed", hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "failed",
+        hint: str = "",
+        facts: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.hint = hint
+        self.facts = dict(facts or {})
 
 
 class DiskFull(RunFailed):

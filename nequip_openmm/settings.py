@@ -287,17 +287,19 @@ def _choices(field: FieldInfo | None) -> list[str]:
 
 
 def _flat_types(annotation: Any) -> list[Any]:
-    """Return the members of a union and the values of a Literal, flattened."""
+    """Return the members of a union, the items of a list and the values of a Literal, flattened."""
     origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType, typing.Literal, typing.Annotated):
+    if origin in (typing.Union, types.UnionType, typing.Literal, typing.Annotated, tuple, list):
         return [flat for item in typing.get_args(annotation) for flat in _flat_types(item)]
     return [annotation]
 
 
 def _model_at(schema: type[BaseModel], location: Iterable[int | str]) -> type[BaseModel] | None:
-    """Return the schema of the section at ``location``; None where a list, dict or union hides it."""
+    """Return the schema of the section, or of the items of the list, at ``location``; None where a dict or union hides it."""
     model: type[BaseModel] | None = schema
     for name in location:
+        if isinstance(name, int) and model is not None:  # all items of a list have one schema
+            continue
         if model is None or name not in model.model_fields:
             return None
         models = [t for t in _flat_types(model.model_fields[str(name)].annotation) if _is_model(t)]

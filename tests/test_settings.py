@@ -22,6 +22,7 @@ class Outer(Settings):
     timestep: float = Field(gt=0, le=10, json_schema_extra={"unit": "fs"})
     """Time step in fs."""
     inner: Inner = Inner()
+    layers: tuple[Inner, ...] = ()
     low: float = 0.0
     high: float = 1.0
 
@@ -58,6 +59,14 @@ def test_good_settings_pass() -> None:
         (
             {"timestep": 1, "inner": {"kind": "slu"}},
             "f.yaml: inner.kind = 'slu': should be 'silu' or 'tanh' (did you mean 'silu'?)",
+        ),
+        (
+            {"timestep": 1, "layers": [{}, {"width": 0}]},
+            "f.yaml: layers.1.width = 0: must be a whole number ≥ 1 and ≤ 64",
+        ),
+        (
+            {"timestep": 1, "layers": [{"widht": 2}]},
+            "f.yaml: unknown key 'layers.0.widht' (did you mean 'width'?)",
         ),
         ({"timestep": 1, "low": 3}, "f.yaml: low (3.0) must not exceed high (1.0)"),
     ],

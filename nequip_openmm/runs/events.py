@@ -108,9 +108,9 @@ class EventStream:
         """Say that a checkpoint is complete on disk."""
         self.emit("checkpoint", path=str(path), **fields)
 
-    def error(self, code: str, title: str, detail: str = "", hint: str = "") -> None:
+    def error(self, code: str, title: str, detail: str = "", hint: str = "", **fields: Any) -> None:
         """Report what ended the run."""
-        self.emit("error", code=code, title=title, detail=detail, hint=hint)
+        self.emit("error", code=code, title=title, detail=detail, hint=hint, **fields)
 
     def done(self, reason: str, **fields: Any) -> None:
         """Say that the run is over: ``"finished"``, ``"stopped"`` or ``"failed"``."""

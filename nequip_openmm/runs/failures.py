@@ -12,7 +12,7 @@ from pathlib import Path
 from nequip_openmm.errors import DiskFull, RunFailed, UserError
 from nequip_openmm.runs.events import EventStream
 
-__all__ = ["failures_told", "logged_to", "write_failure"]
+__all__ = ["failures_told", "logged_to", "preparations_told", "write_failure"]
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,31 @@ def _tell(stream: EventStream, error: RunFailed | UserError) -> None:
     with suppress(OSError):  # the disk may be what failed
         code, hint = getattr(error, "code", "user-error"), getattr(error, "hint", "")
         log.error("%s. %s", error, hint)
-        stream.error(code, str(error), hint=hint)
+        stream.error(code, str(error), hint=hint, **getattr(error, "facts", {}))
         stream.done("failed")
+
+
+@contextmanager
+def preparations_told(events: str | None) -> Iterator[EventStream]:
+    """Give the stream that tells what happens before there is a run folder, and what input it fails at.
+
+    Parameters
+    ----------
+    events
+        A path or the number of a file descriptor; None tells nobody.
+
+    Raises
+    ------
+    UserError
+        If the stream cannot be opened, and whatever the block raises.
+    """
+    with EventStream() if events is None else EventStream.to(events) as stream:
+        try:
+            yield stream
+        except UserError as error:
+            stream.error(getattr(error, "code", "user-error"), str(error))
+            stream.done("failed")
+            raise
 
 
 @contextmanager

@@ -80,6 +80,7 @@ class Guard:
             f"the simulation blew up at step {step} ({time:.4g} ps): {problem}; "
             f"all frames before and the last checkpoint are kept",
             code="blow-up",
+            facts={"step": step, "last_good_step": self.last_good_step},
             hint=f"Likely causes: {'; '.join(self._causes())}.",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,18 +33,26 @@ class Prepared(NamedTuple):
     warnings: list[tuple[str, str]]
 
 
-def prepare(spec: SimulationSpec) -> Prepared:
+def prepare(spec: SimulationSpec, tell: Callable[[str], None]) -> Prepared:
     """Read, load, check and build what a run needs.
+
+    Parameters
+    ----------
+    tell
+        Is told what begins now: ``"loading"``, ``"checking"``, ``"building"``.
 
     Raises
     ------
     UserError
         For input that cannot be simulated.
     """
+    tell("loading")
     structure = read_start_of(spec)
     potential = load_potential(spec.model, spec)
+    tell("checking")
     check_start(spec, structure, potential)
     warnings = warnings_about(spec, structure, potential.cutoff)
+    tell("building")
     simulation = system.make_simulation(spec, structure, potential, spec.phases[0])
     return Prepared(potential, simulation, warnings)
 

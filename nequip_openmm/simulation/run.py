@@ -20,7 +20,7 @@ from rich.console import Console
 from nequip_openmm.errors import ConfigError
 from nequip_openmm.potential import Potential
 from nequip_openmm.runs import Commands, EventStream, RunFolder, atomic_write
-from nequip_openmm.runs.failures import failures_told, logged_to
+from nequip_openmm.runs.failures import failures_told, logged_to, preparations_told
 from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.simulation import files, system
 from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, restore
@@ -107,11 +107,11 @@ def run_simulation(
         return resume_simulation(
             output, steps=spec.steps, events=events, commands=commands, console=console
         )
-    RunFolder.require_free(Path(output))
-    EventStream.require(events)
-    spec = with_absolute_paths(spec)
-    potential, simulation, warnings = prepare(spec)
-    folder = RunFolder.create(output, files.KIND, spec.model_dump(mode="json"))
+    with preparations_told(events) as stream:
+        RunFolder.require_free(Path(output))
+        spec = with_absolute_paths(spec)
+        potential, simulation, warnings = prepare(spec, stream.status)
+        folder = RunFolder.create(output, files.KIND, spec.model_dump(mode="json"))
     session = _Session(spec, folder, simulation, potential, Schedule(spec), commands, console)
     return session.run(events, warnings, first=True)
 

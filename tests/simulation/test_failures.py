@@ -66,6 +66,9 @@ def test_a_time_step_that_is_too_long_is_found(
     assert "a time step of 20 fs is too long" in failure.hint
     assert "--minimise" in failure.hint
     assert "training data" in failure.hint
+    told = [e for e in read_events(tmp_path / "run" / "events.jsonl") if e["ev"] == "error"][-1]
+    assert (told["step"], told["last_good_step"]) == tuple(failure.facts.values())
+    assert told["last_good_step"] <= told["step"]
     # What is left is good: finite, below the limits, and the checkpoint can be loaded.
     frames = ase.io.read(tmp_path / "run" / "trajectory.xyz", ":")
     assert frames

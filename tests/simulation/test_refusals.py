@@ -14,6 +14,7 @@ from ase import Atoms
 
 from nequip_openmm import engines
 from nequip_openmm.errors import BackendError, ConfigError, StructureError, UserError
+from nequip_openmm.runs import read_events
 from nequip_openmm.simulation import run_simulation
 
 from .outputs import MakeSpec
@@ -92,3 +93,16 @@ def test_an_existing_folder_is_not_touched(make_spec: MakeSpec, tmp_path: Path) 
     with pytest.raises(UserError, match="exists and is not an empty folder"):
         run_simulation(make_spec(), tmp_path / "run")
     assert os.listdir(tmp_path / "run") == ["precious"]
+
+
+def test_who_listens_hears_why_nothing_began(make_spec: MakeSpec, tmp_path: Path) -> None:
+    path = tmp_path / "start.xyz"
+    _unknown_element(path)
+    with pytest.raises(StructureError):
+        run_simulation(make_spec(structure=path), tmp_path / "run", events=str(tmp_path / "events"))
+    told = list(read_events(tmp_path / "events"))
+    assert [event["ev"] for event in told] == ["status", "status", "error", "done"]
+    assert [event["state"] for event in told[:2]] == ["loading", "checking"]
+    assert "not S" in told[2]["title"]
+    assert told[3]["reason"] == "failed"
+    assert not (tmp_path / "run").exists()
