@@ -80,6 +80,8 @@ def preparations_told(events: str | None) -> Iterator[EventStream]:
     ------
     UserError
         If the stream cannot be opened, and whatever the block raises.
+    RunFailed
+        If the stream cannot be written to.
     """
     with EventStream() if events is None else EventStream.to(events) as stream:
         try:
@@ -88,6 +90,8 @@ def preparations_told(events: str | None) -> Iterator[EventStream]:
             stream.error(getattr(error, "code", "user-error"), str(error))
             stream.done("failed")
             raise
+        except OSError as error:
+            raise write_failure(error) from error
 
 
 @contextmanager
