@@ -1,1 +1,1 @@
-"""Reserved for the desktop window; not part of this release yet."""
+"""The desktop app: data set, training, simulation and quantum nuclei, with the mouse."""

@@ -55,6 +55,8 @@ QPushButton[role="flat"] { background: transparent; border: 1px solid transparen
 QPushButton[role="flat"]:hover { background: $hover; }
 QPushButton[role="flat"]:focus { border-color: $accent; }
 QPushButton[role="flat"]:disabled { color: $faint; }
+QPushButton[role="chip"] { background: $accent_soft; color: $accent; border: 1px solid transparent; border-radius: 10px; padding: 0px 10px; min-height: 18px; font-size: $pt9; }
+QPushButton[role="chip"]:hover, QPushButton[role="chip"]:focus { border-color: $accent; }
 QPushButton[role="fold"] { background: transparent; border: 1px solid transparent; padding: 4px 8px 4px 2px; font-weight: 600; text-align: left; }
 QPushButton[role="fold"]:hover { color: $accent; }
 QPushButton[role="fold"]:focus { border-color: $accent; }

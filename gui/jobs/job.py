@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -15,9 +16,17 @@ from gui.jobs.history import Event, History
 from gui.jobs.process import Process
 from gui.jobs.states import ACTIONS, ENDED, Action, JobState, Trigger, next_state
 
-__all__ = ["Job", "Progress"]
+__all__ = ["OUTPUT", "Job", "Progress", "beside"]
+
+OUTPUT = "output.txt"
+"""What the worker of a run printed."""
 
 SILENT_AFTER_S = 30.0
+PREPARING = frozenset(
+    {"starting", "resumed", "waiting", "loading", "reading", "checking", "building", "compiling"}
+)
+"""States that a worker tells before it begins to compute."""
+
 ABILITIES = {
     "train": {Action.PAUSE, Action.RESUME, Action.CHECKPOINT},
     "md": {Action.PAUSE, Action.RESUME, Action.CHECKPOINT, Action.SET},
@@ -49,6 +58,11 @@ class Progress:
     def fraction(self) -> float:
         """From 0 to 1."""
         return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+def beside(folder: Path, name: str) -> Path:
+    """Return a hidden file next to a folder that a worker must find empty."""
+    return folder.parent / f".{folder.name}.{name}"
 
 
 class Job(QObject):
@@ -121,6 +135,12 @@ class Job(QObject):
     def is_silent(self) -> bool:
         """Whether there has been no news for so long that a person should know."""
         return self.silence_s > SILENT_AFTER_S
+
+    @property
+    def output(self) -> Path:
+        """The file with what the worker printed; beside the folder until that is there."""
+        inside = self.folder / OUTPUT
+        return inside if inside.exists() else beside(self.folder, OUTPUT)
 
     def events(self, kind: str | None = None) -> list[Event]:
         """Return the events so far, of one kind or all; long kinds are thinned (see `History`)."""
@@ -255,7 +275,7 @@ class Job(QObject):
             self._go(Trigger.PAUSED)
         elif self.stage == "stopping":
             self._go(Trigger.STOP_ASKED)
-        elif self.stage not in ("starting", "resumed", "waiting"):
+        elif self.stage not in PREPARING:
             self._go(Trigger.WORKING)
         self.progressed.emit()
 
@@ -307,24 +327,26 @@ class Job(QObject):
 
     def _last_words(self) -> str:
         try:
-            return (self.folder / "output.txt").read_text("utf-8", "replace")[-4000:]
+            with self.output.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 4000))
+                return file.read().decode("utf-8", "replace")
         except OSError:
             return ""
 
     def _look(self) -> None:
         """Once a second: is the process that we watch still there, has ours fallen silent?"""
-        if (
-            self._follower is not None
-            and self._process is None
-            and self.is_alive
-            and "pid" in self.hello
-        ):
-            if not is_running(self.hello["pid"], self.hello.get("t")):
-                self._follower.look()  # its last words
+        if self._is_watched_only() and not is_running(self.hello["pid"], self.hello.get("t")):
+            self._follower.look()  # type: ignore[union-attr]  # its last words
+            if self.is_alive:
                 self.error = self.error or LOST
                 self._go(Trigger.VANISHED)
         if self.is_silent:
             self.progressed.emit()
+
+    def _is_watched_only(self) -> bool:
+        """Whether the run is somebody else's and should be alive."""
+        is_followed = self._follower is not None and self._process is None
+        return is_followed and self.is_alive and "pid" in self.hello
 
     def _go(self, trigger: Trigger) -> None:
         state = next_state(self.state, trigger)

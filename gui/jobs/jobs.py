@@ -13,16 +13,13 @@ from PySide6.QtCore import QObject, Signal
 
 from gui.jobs.commands import KINDS, PROGRAM, continue_arguments, start_arguments
 from gui.jobs.follower import Follower
-from gui.jobs.job import Job
+from gui.jobs.job import OUTPUT, Job, beside
 from gui.jobs.process import Process
 from gui.jobs.states import JobState
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder
 
 __all__ = ["Jobs"]
-
-OUTPUT = "output.txt"
-"""What the worker of a run printed."""
 
 
 class Jobs(QObject):
@@ -76,9 +73,9 @@ class Jobs(QObject):
         job = Job(kind, folder, is_ours=True, parent=self)
         with _told(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            given = _beside(folder, "settings.yaml")
+            given = beside(folder, "settings.yaml")
             given.write_text(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True), "utf-8")
-            self._launch(job, start_arguments(kind, given, folder), _beside(folder, OUTPUT))
+            self._launch(job, start_arguments(kind, given, folder), beside(folder, OUTPUT))
         self._add(job)
         return job
 
@@ -174,7 +171,7 @@ class _Belongings(QObject):
             job.event_received.connect(self._move)
 
     def _move(self, _news: object) -> None:
-        settings = _beside(self._job.folder, "settings.yaml")
+        settings = beside(self._job.folder, "settings.yaml")
         if not self._job.folder.is_dir():
             return
         with contextlib.suppress(OSError):
@@ -182,11 +179,6 @@ class _Belongings(QObject):
         settings.unlink(missing_ok=True)
         self._job.event_received.disconnect(self._move)
         self._job.state_changed.disconnect(self._move)
-
-
-def _beside(folder: Path, name: str) -> Path:
-    """Return a hidden file next to a folder that the worker must find empty."""
-    return folder.parent / f".{folder.name}.{name}"
 
 
 def _kind_of(folder: Path) -> str:

@@ -47,7 +47,7 @@ class Task(QObject):
         super().__init__(parent)
         self._program = list(program)
         self._process: Process | None = None
-        self._output: IO[bytes] = tempfile.TemporaryFile()
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the task)
         self._printed: IO[bytes] | None = None
         self._result: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
@@ -75,7 +75,7 @@ class Task(QObject):
     def start(self, arguments: Sequence[str], *, events: bool = True) -> None:
         """Start the sub-command."""
         self._process = process = Process(self)
-        self._printed = None if events else tempfile.TemporaryFile()
+        self._printed = None if events else tempfile.TemporaryFile()  # noqa: SIM115
         process.received.connect(self._receive)
         process.ended.connect(self._end)
         try:

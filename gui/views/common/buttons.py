@@ -27,7 +27,7 @@ def button(
     made.setProperty("role", role)
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     if icon_name:
-        made.setIcon(icon(icon_name, ICON_TOKENS[role]))
+        made.setIcon(icon(icon_name, ICON_TOKENS.get(role, "muted")))
         made.setIconSize(QSize(16, 16))
     if tip:
         made.setToolTip(tip)

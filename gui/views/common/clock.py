@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 from weakref import WeakSet
 
@@ -11,6 +12,8 @@ from PySide6.QtWidgets import QWidget
 __all__ = ["RepaintClock", "clock"]
 
 INTERVAL_MS = 50
+LARGEST_INTERVAL_MS = 250
+SHARE = 3  # of the time between two ticks, drawing takes at most one part in this many
 
 
 class Refreshable(Protocol):
@@ -44,10 +47,13 @@ class RepaintClock(QObject):
         self._widgets.discard(widget)
 
     def tick(self) -> None:
-        """Refresh now."""
+        """Refresh now; where drawing is slow the next tick comes later, so that clicks get their turn."""
+        begin = time.perf_counter()
         for widget in list(self._widgets):
             if widget.isVisible() and not widget.window().isMinimized():
                 widget.refresh()  # type: ignore[attr-defined]
+        cost = 1000 * (time.perf_counter() - begin)
+        self._timer.setInterval(int(min(max(INTERVAL_MS, SHARE * cost), LARGEST_INTERVAL_MS)))
 
 
 _CLOCK: RepaintClock | None = None

@@ -1,0 +1,6 @@
+"""``python -m gui``."""
+
+from gui.cli import main
+
+if __name__ == "__main__":
+    main()
