@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Generator
 from importlib.metadata import PackageNotFoundError, version
 
 from gui.preflight import platform_of, problems
@@ -27,22 +28,22 @@ print(f"{application.platformName()}, {size.width()} x {size.height()}, scale {s
 """Run in a child: where Qt gives up it ends the process."""
 
 
-def check() -> int:
-    """Print the findings; return 0 if the window can be opened, else 1."""
+def check() -> Generator[str, None, bool]:
+    """Yield the findings, line by line; return whether the window can be opened."""
     for name in PACKAGES:
-        print(f"{name:20s}{_version(name)}")
-    print(f"{'Python':20s}{platform.python_version()} on {platform.platform()}")
-    print(f"{'way to the screen':20s}{platform_of(os.environ) or 'none'}")
+        yield f"{name:20s}{_version(name)}"
+    yield f"{'Python':20s}{platform.python_version()} on {platform.platform()}"
+    yield f"{'way to the screen':20s}{platform_of(os.environ) or 'none'}"
     found = problems()
     for problem in found:
-        print(f"\nmissing: {problem}")
+        yield f"\nmissing: {problem}"
     if found:
-        return 1
+        return False
     works, text = _probe()
-    print(f"{'window':20s}{text}")
+    yield f"{'window':20s}{text}"
     if works:
-        print("\nThe window can be opened. What computes is checked by: nequip-openmm check")
-    return 0 if works else 1
+        yield "\nThe window can be opened. What computes is checked by: nequip-openmm check"
+    return works
 
 
 def _probe() -> tuple[bool, str]:

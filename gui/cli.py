@@ -49,9 +49,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.install_desktop:
         return _install_desktop()
     if options.check:
-        from gui.check import check
-
-        return check()
+        return _check()
     found = problems()
     if found:
         print("nequip-openmm-gui: the window cannot be opened:", file=sys.stderr)
@@ -61,6 +59,17 @@ def _run(options: argparse.Namespace) -> int:
     from gui.app import run
 
     return run(options.files)
+
+
+def _check() -> int:
+    from gui.check import check
+
+    lines = check()
+    while True:
+        try:
+            print(next(lines), flush=True)
+        except StopIteration as end:
+            return 0 if end.value else 1
 
 
 def _install_desktop() -> int:

@@ -55,6 +55,7 @@ QPushButton[role="flat"] { background: transparent; border: 1px solid transparen
 QPushButton[role="flat"]:hover { background: $hover; }
 QPushButton[role="flat"]:focus { border-color: $accent; }
 QPushButton[role="flat"]:disabled { color: $faint; }
+QPushButton[role="flat"]:checked { background: $accent_soft; }
 QPushButton[role="chip"] { background: $accent_soft; color: $accent; border: 1px solid transparent; border-radius: 10px; padding: 0px 10px; min-height: 18px; font-size: $pt9; }
 QPushButton[role="chip"]:hover, QPushButton[role="chip"]:focus { border-color: $accent; }
 QPushButton[role="fold"] { background: transparent; border: 1px solid transparent; padding: 4px 8px 4px 2px; font-weight: 600; text-align: left; }
@@ -86,6 +87,7 @@ QLineEdit[invalid="true"], QSpinBox[invalid="true"], QDoubleSpinBox[invalid="tru
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow, QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url($icon_down); width: 12px; height: 12px; }
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url($icon_up); width: 12px; height: 12px; }
+QSpinBox, QDoubleSpinBox { padding: 4px 4px 4px 8px; }
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { background: transparent; border: none; width: 20px; subcontrol-origin: border; margin: 1px; }
 QSpinBox::up-button, QDoubleSpinBox::up-button { subcontrol-position: top right; border-top-right-radius: 6px; }
 QSpinBox::down-button, QDoubleSpinBox::down-button { subcontrol-position: bottom right; border-bottom-right-radius: 6px; }

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 __all__ = ["Command", "Commands"]
 
-KNOWN = ("pause", "resume", "stop", "checkpoint", "set", "restart")
+KNOWN = ("pause", "resume", "stop", "checkpoint", "set")
 KEEP = "keep"  # about the stream itself, so that no job needs to know it
 
 

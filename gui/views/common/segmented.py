@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QShowEvent
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 __all__ = ["SegmentedControl"]
+
+PADDING = 32  # left and right of a word, with the edges
 
 
 class SegmentedControl(QFrame):
@@ -32,6 +35,7 @@ class SegmentedControl(QFrame):
         super().__init__(parent)
         self.setProperty("role", "segments")
         self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         words = choices if isinstance(choices, dict) else {choice: choice for choice in choices}
         self._group = QButtonGroup(self)
         self._buttons: dict[str, QPushButton] = {}
@@ -49,6 +53,23 @@ class SegmentedControl(QFrame):
             layout.addWidget(made)
         next(iter(self._buttons.values())).setChecked(True)
         self._group.buttonClicked.connect(lambda _button: self.chosen.emit(self.value()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Leave room for the chosen word, which is bold."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._make_room()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Leave room for the chosen word, which is bold."""
+        super().showEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        for made in self._buttons.values():
+            font = QFont(made.font())
+            font.setBold(True)
+            made.setMinimumWidth(QFontMetrics(font).horizontalAdvance(made.text()) + PADDING)
 
     def value(self) -> str:
         """Return the key that is chosen."""
