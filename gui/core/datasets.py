@@ -128,10 +128,10 @@ class Quantity:
 
 
 HISTOGRAMS: Mapping[str, Quantity] = {
-    "energies_per_atom": Quantity("Energy per atom", "eV", False, "energy per atom {}"),
-    "force_norms": Quantity("Force on an atom", "eV/Å", True, "an atom with a force of {}"),
-    "neighbours": Quantity("Neighbours of an atom", "", True, "an atom with {} neighbours"),
-    "nearest": Quantity("Distance to nearest", "Å", True, "an atom with its nearest at {}"),
+    "energies_per_atom": Quantity("Energy / atom", "eV", False, "energy per atom {}"),
+    "force_norms": Quantity("Force", "eV/Å", True, "an atom with a force of {}"),
+    "neighbours": Quantity("Neighbours", "", True, "an atom with {} neighbours"),
+    "nearest": Quantity("Nearest atom", "Å", True, "an atom with its nearest at {}"),
 }
 """Name of the array -> what it holds."""
 
@@ -157,6 +157,10 @@ class Histogram:
             return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
         digits = max(0, 2 - int(np.floor(np.log10(max(high - low, 1e-12)))))
         return f"{low:.{digits}f} to {high:.{digits}f} {self.quantity.unit}".replace("-", "\u2212")
+
+    def short_phrase(self, first: int, last: int) -> str:
+        """Return what the bins are of, and their range."""
+        return f"{self.quantity.title} {self.range_text(first, last)}"
 
     def phrase(self, first: int, last: int) -> str:
         """Return in words which frames the bins pick."""

@@ -185,16 +185,22 @@ class DatasetModel(QObject):
         self._clear_filters()
         self._apply_filters()
 
-    def filters(self) -> list[tuple[str, str]]:
-        """Return a key and a text for everything that narrows what is shown."""
+    def filters(self) -> list[tuple[str, str, str]]:
+        """Return key, short text and sentence for everything that narrows what is shown."""
         if self.dataset is None:
             return []
-        found = [(n, self.dataset.histograms[n].phrase(*bins)) for n, bins in self._bins.items()]
+        found = []
+        for name, bins in self._bins.items():
+            histogram = self.dataset.histograms[name]
+            found.append(
+                (name, histogram.short_phrase(*bins), f"Frames with {histogram.phrase(*bins)}")
+            )
         if self._finding is not None:
-            code = self.dataset.findings[self._finding].code
-            found.append(("finding", code.replace("-", " ")))
+            finding = self.dataset.findings[self._finding]
+            found.append(("finding", finding.code.replace("-", " "), finding.message))
         if self._set is not None:
-            found.append(("set", f"{SETS[self._set]} frames"))
+            word = SETS[self._set]
+            found.append(("set", f"{word} frames", f"Frames of the division: {word}"))
         return found
 
     def show_frame(self, frame: int) -> None:

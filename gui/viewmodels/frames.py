@@ -43,13 +43,13 @@ def _array(name: str) -> Values:
 
 COLUMNS = (
     Column("number", "#", "Number of the frame in the file, counted from 0", lambda d: np.arange(d.n_frames), lambda d, i, v: str(i)),
+    Column("set", "Set", "What the frame is used for", lambda d: d.set_of_frame, lambda d, i, v: SETS[v], False),
     Column("formula", "Formula", "Composition", _array("formula"), lambda d, i, v: d.formula(i), False),
     Column("atoms", "Atoms", "Number of atoms", lambda d: d.n_atoms, lambda d, i, v: str(v)),
     Column("energy", "E / atom", "Energy per atom in eV", _array("energies_per_atom"), _number(4)),
     Column("force", "max |F|", "Largest force on an atom in eV/Å", _array("max_forces"), _number(2)),
     Column("shortest", "Shortest", "Shortest distance between two atoms in Å", _array("shortest"), _number(3)),
     Column("neighbours", "Neighb.", "Neighbours of an atom within the cutoff, on average", _array("mean_neighbours"), _number(1)),
-    Column("set", "Set", "What the frame is used for", lambda d: d.set_of_frame, lambda d, i, v: SETS[v], False),
     Column("finding", "Check", "The worst that the check found about the frame", lambda d: d.severity_of_frame, lambda d, i, v: SEVERITIES[v], False),
 )  # fmt: skip
 
@@ -100,6 +100,23 @@ class FrameTableModel(QAbstractTableModel):
         }
         return [wanted.get(column.name, True) for column in COLUMNS]
 
+    def longest_texts(self, column: int) -> list[str]:
+        """Return texts of a column none of which is much longer, without looking at all of them."""
+        dataset = self._dataset
+        if dataset is None:
+            return [""]
+        described = COLUMNS[column]
+        if described.name == "formula":
+            return list(dataset.document["formulas"])
+        if described.name in ("set", "finding"):
+            return list(SETS if described.name == "set" else SEVERITIES)
+        values = np.asarray(described.values(dataset))
+        finite = np.flatnonzero(np.isfinite(values))
+        if not len(finite):
+            return ["\u2013"]
+        ends = (finite[np.argmin(values[finite])], finite[np.argmax(values[finite])])
+        return [described.text(dataset, int(i), values[i]) for i in ends]
+
     # --- Qt's side
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
@@ -136,7 +153,7 @@ class FrameTableModel(QAbstractTableModel):
             return None
         column = COLUMNS[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
+            return f"{column.title} {self._arrow(section)}".rstrip()
         if role == Qt.ItemDataRole.ToolTipRole:
             return column.tip
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -149,7 +166,21 @@ class FrameTableModel(QAbstractTableModel):
         self._sorted_by = (column, order)
         self._rearrange(self._mask)
 
+    def turn(self, column: int) -> None:
+        """Sort by a column, the other way round if that is so already."""
+        ascending, descending = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
+        is_turned = self._sorted_by == (column, ascending)
+        self.sort(column, descending if is_turned else ascending)
+
     # ---
+
+    def _arrow(self, column: int) -> str:
+        """Return the mark of the sorted column; the order of the file needs none."""
+        by, order = self._sorted_by
+        is_ascending = order == Qt.SortOrder.AscendingOrder
+        if by != column or (by == 0 and is_ascending):
+            return ""
+        return "\u2191" if is_ascending else "\u2193"
 
     def _fits(self, dataset: OpenDataset | None) -> bool:
         return (

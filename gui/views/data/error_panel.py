@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.theme import theme
@@ -108,9 +108,6 @@ class ErrorPanel(QWidget):
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self._details)
 
-    def _show_folder(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._path.parent)))
-
     def _draw(self) -> None:
         self._icon.setPixmap(pixmap("error", "error", 32))
 
@@ -122,7 +119,6 @@ class ErrorPanel(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         buttons.addWidget(button("Copy details", self._copy, role="flat", icon_name="copy"))
-        buttons.addWidget(button("Show folder", self._show_folder, role="flat", icon_name="folder"))
         buttons.addStretch()
         buttons.addWidget(button("Names and units…", self.mapping_wanted.emit))
         buttons.addWidget(button("Back", self.dismissed.emit))

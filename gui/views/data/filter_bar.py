@@ -43,17 +43,24 @@ class FilterBar(QWidget):
         layout.addLayout(self._chips)
         layout.addStretch()
         layout.addWidget(self._all)
+        self.setFixedHeight(32)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def setShown(self, n_shown: int, n_frames: int, filters: Sequence[tuple[str, str]]) -> None:
-        """Say how many frames are shown, and by which filters (key, text)."""
+    def addWidget(self, widget: QWidget) -> None:
+        """Put a widget at the right end."""
+        self.layout().addWidget(widget)
+
+    def setShown(
+        self, n_shown: int, n_frames: int, filters: Sequence[tuple[str, str, str]]
+    ) -> None:
+        """Say how many frames are shown, and by which filters: key, short text, sentence."""
         while (item := self._chips.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.deleteLater()
-        for key, text in filters:
+        for key, text, sentence in filters:
             chip = QPushButton(f"{text}  ✕")
             chip.setProperty("role", "chip")
-            chip.setToolTip(f"{text}: press to show the other frames too")
+            chip.setToolTip(f"<p>{sentence}. Press to show the other frames too.</p>")
             chip.setAccessibleName(f"Drop the filter: {text}")
             chip.clicked.connect(lambda _checked=False, key=key: self.dropped.emit(key))
             self._chips.addWidget(chip)
@@ -68,11 +75,12 @@ if __name__ == "__main__":
     def make() -> QWidget:
         """Return a bar with two filters."""
         bar = FilterBar()
-        bar.setShown(
-            12,
-            5000,
-            [("force_norms", "an atom with a force of 3.1 to 3.4 eV/Å"), ("set", "test frames")],
+        force = (
+            "force_norms",
+            "Force 3.1 to 3.4 eV/Å",
+            "Frames with an atom with a force of 3.1 to 3.4 eV/Å",
         )
+        bar.setShown(12, 5000, [force, ("set", "test frames", "Frames of the division: test")])
         return bar
 
     show(make, 640, 40)

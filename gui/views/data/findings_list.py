@@ -13,18 +13,18 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from gui.core.datasets import Finding
+from gui.views.common.buttons import IconButton
 from gui.views.data.marks import SeverityMark
 
 __all__ = ["FindingsList"]
 
 ROW_HEIGHT = 32
-MOST_ROWS = 3  # without scrolling
+MOST_ROWS = 2  # without scrolling
 
 
 class FindingsList(QFrame):
@@ -46,10 +46,8 @@ class FindingsList(QFrame):
         self.setProperty("role", "card")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._rows: list[_Row] = []
-        self._fold = QToolButton()
-        self._fold.setCheckable(True)
-        self._fold.setProperty("role", "fold")
-        self._fold.toggled.connect(self._set_folded_open)
+        self._fold = IconButton("down", "Show the findings", self._turn, size=14)
+        self._is_open = False
         self._mark = QHBoxLayout()
         self._head = QWidget()
         head = QHBoxLayout(self._head)
@@ -88,8 +86,7 @@ class FindingsList(QFrame):
         self._say_counts(findings)
         is_grave = any(finding.severity != "note" for finding in findings)
         self._fold.setVisible(bool(findings))
-        self._fold.setChecked(is_grave)
-        self._set_folded_open(is_grave)
+        self._set_open(is_grave)
 
     def setPicked(self, number: int | None) -> None:
         """Mark the finding whose frames are shown."""
@@ -98,7 +95,7 @@ class FindingsList(QFrame):
 
     def sizeHint(self) -> QSize:
         """Return room for the rows that are open."""
-        shown = min(len(self._rows), MOST_ROWS) if self._fold.isChecked() else 0
+        shown = min(len(self._rows), MOST_ROWS) if self._is_open else 0
         extra = 4 if shown else 0
         return QSize(400, ROW_HEIGHT + 8 + shown * ROW_HEIGHT + extra)
 
@@ -114,10 +111,14 @@ class FindingsList(QFrame):
         text = said if grave else "Nothing wrong found" + (f" · {said}" if said else "")
         self._counts.setText(text)
 
-    def _set_folded_open(self, is_open: bool) -> None:
+    def _turn(self) -> None:
+        self._set_open(not self._is_open)
+
+    def _set_open(self, is_open: bool) -> None:
+        self._is_open = is_open
         self._scroll.setVisible(is_open)
-        self._fold.setText("Hide" if is_open else "Show")
-        self._fold.setAccessibleName("Hide the findings" if is_open else "Show the findings")
+        word = "Hide the findings" if is_open else "Show the findings"
+        self._fold.show_as("up" if is_open else "down", word)
         self.updateGeometry()
 
     def _pick(self, number: int, is_on: bool) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.core.datasets import SEVERITIES
+from gui.theme import theme
 from gui.viewmodels.frames import COLUMNS, FrameTableModel
 from gui.views.common.icons import icon
 from gui.views.data.marks import SEVERITY_ICONS, set_colour
@@ -28,18 +29,8 @@ from gui.views.data.marks import SEVERITY_ICONS, set_colour
 __all__ = ["FrameTable"]
 
 ROW_HEIGHT = 24
-SAMPLES = {
-    "number": "000000",
-    "formula": "C2H6O4N",
-    "atoms": "0000",
-    "energy": "−00000.0000",
-    "force": "000.00",
-    "shortest": "0.000",
-    "neighbours": "000.0",
-    "set": "validation",
-    "finding": "warning",
-}
-"""Texts that columns are wide enough for: measuring all cells would take long."""
+ARROW = 12  # px for the mark of the sorted column
+PADDING = 20  # px beside the text of a cell
 
 
 class FrameTable(QTableView):
@@ -68,8 +59,7 @@ class FrameTable(QTableView):
         names = [column.name for column in COLUMNS]
         self.setItemDelegateForColumn(names.index("set"), _SetDelegate(self))
         self.setItemDelegateForColumn(names.index("finding"), _FindingDelegate(self))
-        self.setSortingEnabled(True)
-        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.horizontalHeader().sectionClicked.connect(model.turn)
         model.modelReset.connect(self._arrange)
         self._arrange()
 
@@ -111,12 +101,13 @@ class FrameTable(QTableView):
     def _arrange(self) -> None:
         """Hide columns that say nothing; give the others the width of their longest text."""
         metrics, header = self.fontMetrics(), self.horizontalHeader()
+        bold = QFontMetrics(theme().font(10, bold=True))
         for number, (column, is_shown) in enumerate(zip(COLUMNS, self._frames.shown_columns())):
             self.setColumnHidden(number, not is_shown)
-            texts = (f"{column.title} ▾", SAMPLES[column.name])
-            width = max(metrics.horizontalAdvance(text) for text in texts)
-            mark = 24 if column.name in ("set", "finding") else 0
-            header.resizeSection(number, width + 20 + mark)
+            width = max(map(metrics.horizontalAdvance, self._frames.longest_texts(number)))
+            title = bold.horizontalAdvance(column.title) + ARROW
+            mark = 16 if column.name in ("set", "finding") else 0
+            header.resizeSection(number, max(width + mark, title) + PADDING)
 
 
 Index = QModelIndex | QPersistentModelIndex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -15,6 +16,7 @@ from gui.views.molecule.view import MoleculeView
 __all__ = ["FrameView"]
 
 PLAY_MS = 120
+LONG_ARROW = 1.6  # Å; for the forces that only few frames exceed
 
 
 class FrameView(QFrame):
@@ -34,10 +36,12 @@ class FrameView(QFrame):
         self.molecule = MoleculeView()
         self.molecule.setForcesShown(True)
         self.molecule.setMinimumSize(160, 96)
-        self._title, self._facts = label("", "subheading"), Elided("", "muted")
+        self._title, self._facts = label("", "subheading"), Elided("", "caption")
         self._timer = QTimer(self, interval=PLAY_MS)
         self._timer.timeout.connect(lambda: self.step_wanted.emit(1))
         self._shown: bytes = b""
+        self._scaled_for: object = None
+        self._scale: float | None = None
         self._build()
 
     def showFrame(self, dataset: OpenDataset, index: int) -> None:
@@ -47,6 +51,9 @@ class FrameView(QFrame):
         if atoms != self._shown:
             self._shown = atoms
             self.molecule.setAtoms(frame.numbers, frame.pbc)
+        if dataset.arrays is not self._scaled_for:
+            self._scaled_for = dataset.arrays
+            self._set_scale(dataset)
         cell = frame.cell if frame.pbc.any() else None
         self.molecule.setFrame(frame.positions, cell, frame.forces)
         self._title.setText(f"Frame {index:,}")
@@ -65,14 +72,14 @@ class FrameView(QFrame):
         self._play.toggled.connect(self._run)
         self._colour = SegmentedControl({"element": "Element", "force": "|F|"}, "Colour by")
         self._colour.chosen.connect(self.molecule.setColouring)
-        self._forces = IconButton("up", "Forces as arrows", checkable=True)
+        self._forces = IconButton("vectors", "Forces as arrows", checkable=True)
         self._forces.setChecked(True)
-        self._forces.toggled.connect(self.molecule.setForcesShown)
-        head = QHBoxLayout()
+        self._forces.toggled.connect(self._show_forces)
+        head = QVBoxLayout()
         head.setContentsMargins(16, 8, 8, 0)
-        head.setSpacing(8)
+        head.setSpacing(0)
         head.addWidget(self._title)
-        head.addWidget(self._facts, 1)
+        head.addWidget(self._facts)
         foot = QHBoxLayout()
         foot.setContentsMargins(8, 0, 8, 8)
         foot.setSpacing(4)
@@ -89,6 +96,16 @@ class FrameView(QFrame):
         layout.addLayout(foot)
         theme().changed.connect(self.molecule.update)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def _set_scale(self, dataset: OpenDataset) -> None:
+        """Choose arrows that can be compared from frame to frame: most are no longer than a bond."""
+        forces = np.asarray(dataset.arrays["max_forces"])
+        forces = forces[np.isfinite(forces) & (forces > 0.0)]
+        self._scale = LONG_ARROW / float(np.quantile(forces, 0.95)) if len(forces) else None
+        self._show_forces(self._forces.isChecked())
+
+    def _show_forces(self, is_on: bool) -> None:
+        self.molecule.setForcesShown(is_on, self._scale)
 
     def _run(self, is_on: bool) -> None:
         self._play.show_as(*(("pause", "Stop playing") if is_on else ("play", "Play")))

@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
+    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPalette,
     QPen,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.core.datasets import Histogram
+from gui.theme import theme
 
 __all__ = ["HistogramView"]
 
@@ -50,6 +50,8 @@ class HistogramView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(f"Histogram: {histogram.quantity.title}")
+        theme().changed.connect(self._adapt)
+        self._adapt()
         self.setToolTip("Click or drag to show these frames only; Esc shows all")
 
     def histogram(self) -> Histogram:
@@ -86,10 +88,15 @@ class HistogramView(QWidget):
         """Return the least size that can be read."""
         return QSize(112, 72)
 
+    def _adapt(self) -> None:
+        """Take colours and size of text from the theme."""
+        self._letters = theme().font(9)
+        self.update()
+
     # --- geometry
 
     def _plot(self) -> QRectF:
-        line = self.fontMetrics().height()
+        line = QFontMetrics(self._letters).height()
         return QRectF(self.rect()).adjusted(MARGIN, line + 8, -MARGIN, -line - 6)
 
     def _bin_at(self, x: float) -> int:
@@ -114,10 +121,9 @@ class HistogramView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw title, bars and ends of the axis."""
         painter = QPainter(self)
+        painter.setFont(self._letters)
         self._paint_picked(painter)
-        accent = self._accent()
-        faint = QColor(accent)
-        faint.setAlphaF(0.28)
+        accent, faint = theme().colour("accent"), theme().colour("accent", 0.28)
         part = self._histogram.counts if self._part is None else self._part
         for number, (count, shown) in enumerate(zip(self._histogram.counts, part)):
             if self._part is not None and count:
@@ -130,16 +136,12 @@ class HistogramView(QWidget):
             painter.setPen(QPen(accent, 1.0))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
 
-    def _accent(self) -> QColor:
-        return self.palette().color(QPalette.ColorRole.Highlight)
-
     def _paint_picked(self, painter: QPainter) -> None:
         bins = self._dragged or self._bins or self._cursor
-        band = QColor(self.palette().color(QPalette.ColorRole.Text))
         if bins is not None:
             first, last = self._bar(bins[0], 0.0), self._bar(bins[1], 0.0)
             plot = self._plot()
-            band.setAlphaF(0.10 if self._bins or self._dragged else 0.06)
+            band = theme().colour("text", 0.10 if self._bins or self._dragged else 0.06)
             painter.fillRect(
                 QRectF(
                     first.left() - 1, plot.top(), last.right() - first.left() + 2, plot.height()
@@ -149,27 +151,44 @@ class HistogramView(QWidget):
 
     def _paint_axis(self, painter: QPainter) -> None:
         plot = self._plot()
-        painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Mid), 1.0))
+        painter.setPen(QPen(theme().colour("border_strong"), 1.0))
         painter.drawLine(QPointF(plot.left(), plot.bottom()), QPointF(plot.right(), plot.bottom()))
 
     def _paint_words(self, painter: QPainter) -> None:
-        plot, line = self._plot(), self.fontMetrics().height()
-        quantity, edges = self._histogram.quantity, self._histogram.edges
-        head = QRectF(plot.left(), 4, plot.width(), line)
-        foot = QRectF(plot.left(), plot.bottom() + 3, plot.width(), line)
+        plot, metrics = self._plot(), QFontMetrics(self._letters)
+        head = QRectF(plot.left(), 4, plot.width(), metrics.height())
+        foot = QRectF(plot.left(), plot.bottom() + 3, plot.width(), metrics.height())
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        painter.setPen(self.palette().color(QPalette.ColorRole.Text))
         said = self._said()
-        room = head.width() - self.fontMetrics().horizontalAdvance(said) - 8
-        title = self.fontMetrics().elidedText(
-            quantity.title, Qt.TextElideMode.ElideRight, int(max(room, 0))
-        )
-        painter.drawText(head, left, title if not said or room > 40 else "")
-        painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+        if metrics.horizontalAdvance(said) > head.width():
+            said = said.removesuffix(self._histogram.quantity.unit)
+        room = head.width() - metrics.horizontalAdvance(said) - 8
+        fits = (name for name in self._names() if metrics.horizontalAdvance(name) <= room)
+        painter.setPen(theme().colour("text"))
+        painter.drawText(head, left, next(fits, ""))
+        painter.setPen(theme().colour("muted"))
         painter.drawText(head, right, said)
-        low, high = _ends(float(edges[0]), float(edges[-1]), not quantity.unit)
+        low, high = self._ends(metrics, foot.width() - 8)
         painter.drawText(foot, left, low)
-        painter.drawText(foot, right, f"{high} {quantity.unit}".strip())
+        painter.drawText(foot, right, high)
+
+    def _names(self) -> tuple[str, ...]:
+        """Return the title, longest first."""
+        quantity = self._histogram.quantity
+        return (f"{quantity.title} ({quantity.unit})", quantity.title)[not quantity.unit :]
+
+    def _ends(self, metrics: QFontMetrics, room: float) -> tuple[str, str]:
+        """Return the ends of the axis, with as many digits as tell them apart and fit."""
+        edges = self._histogram.edges
+        low, high = float(edges[0]), float(edges[-1])
+        if not self._histogram.quantity.unit:  # whole numbers, in the middle of bins
+            return f"{np.ceil(low):.0f}", f"{np.floor(high):.0f}"
+        most = min(6, max(0, 1 - int(np.floor(np.log10(max(high - low, 1e-12))))))
+        for digits in range(most, -1, -1):
+            texts = tuple(f"{end:.{digits}f}".replace("-", "\u2212") for end in (low, high))
+            if sum(map(metrics.horizontalAdvance, texts)) <= room:
+                return texts
+        return "", texts[1]
 
     def _said(self) -> str:
         """Return what stands at the right of the title: what is under the pointer, or what is picked."""
@@ -236,11 +255,3 @@ class HistogramView(QWidget):
     def _pick(self, bins: Bins | None) -> None:
         self.setPicked(bins)
         self.picked.emit(*(bins or (-1, -1)))
-
-
-def _ends(low: float, high: float, are_counts: bool) -> tuple[str, str]:
-    """Return the ends of the axis, with as many digits as tell them apart."""
-    if are_counts:
-        return f"{np.ceil(low):.0f}", f"{np.floor(high):.0f}"
-    digits = min(6, max(0, 1 - int(np.floor(np.log10(max(high - low, 1e-12))))))
-    return tuple(f"{end:.{digits}f}".replace("-", "\u2212") for end in (low, high))  # type: ignore[return-value]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from gui.core.datasets import OpenDataset
 from gui.views.data.histogram import HistogramView
@@ -18,6 +18,11 @@ Bins = tuple[int, int]
 class HistogramPanel(QWidget):
     """Distributions of a data set; what is picked in one is shown in all.
 
+    Attributes
+    ----------
+    log
+        Check box for logarithmic counts, to be put beside the panel.
+
     Signals
     -------
     picked
@@ -29,22 +34,14 @@ class HistogramPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._views: dict[str, HistogramView] = {}
-        self._log = QCheckBox("log")
-        self._log.setToolTip("Logarithm of counts: single frames stand out")
-        self._log.toggled.connect(self._set_log)
-        title = QLabel("Distributions")
-        title.setProperty("role", "subheading")
-        head = QHBoxLayout()
-        head.addWidget(title)
-        head.addStretch()
-        head.addWidget(self._log)
+        self.log = QCheckBox("log counts")
+        self.log.setToolTip("Logarithm of counts: single frames stand out")
+        self.log.toggled.connect(self._set_log)
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(8)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(head)
         layout.addLayout(self._grid, 1)
 
     def views(self) -> Mapping[str, HistogramView]:
@@ -58,7 +55,7 @@ class HistogramPanel(QWidget):
             view.deleteLater()
         self._views = {name: HistogramView(h) for name, h in dataset.histograms.items()}
         for number, (name, view) in enumerate(self._views.items()):
-            view.setLog(self._log.isChecked())
+            view.setLog(self.log.isChecked())
             view.picked.connect(lambda first, last, name=name: self.picked.emit(name, first, last))
             self._grid.addWidget(view, number // 2, number % 2)
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from gui.core.datasets import Reading
 from gui.views.common.buttons import button
-from gui.views.common.labels import label
+from gui.views.common.labels import label, restyle
 
 __all__ = ["MappingForm"]
 
@@ -29,7 +29,6 @@ LABELS = {
 """Label -> title, kind of field that may hold it, and what it is."""
 
 UNITS = {
-    "": "as the format has them (mostly eV and Å)",
     "eV/Å": "eV, Å, eV/Å",
     "kcal/mol/Å": "kcal/mol, Å, kcal/mol/Å",
     "kJ/mol/nm": "kJ/mol, nm, kJ/mol/nm",
@@ -38,7 +37,9 @@ UNITS = {
     "hartree/Å": "hartree, Å, hartree/Å",
     "rydberg/bohr@Å": "rydberg, positions Å, forces rydberg/bohr",
 }
-NOTHING = "found by itself"
+BY_ITSELF = "found by itself"
+AS_USUAL = "as the format has them (mostly eV and Å)"
+CHOOSE = "choose…"
 
 
 class MappingForm(QWidget):
@@ -61,14 +62,17 @@ class MappingForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._reading: Reading | None = None
+        self._needed = ""
         self._title = label("", "heading")
         self._problem = label("", "muted", wraps=True)
         self._boxes = {name: QComboBox() for name in (*LABELS, "units")}
         self._unknown = label("", "caption", wraps=True)
-        self._as_read = button("Use without", self.accepted.emit)
+        self._as_read = button("Use as it is", self.accepted.emit)
         self._dismiss = button("Cancel", self.dismissed.emit)
         self._confirm = button("Read again", self._say, role="primary")
         self._build()
+        for box in self._boxes.values():
+            box.currentIndexChanged.connect(self._check)
         for name in ("stress", "virial"):
             self._boxes[name].currentIndexChanged.connect(lambda _i, name=name: self._exclude(name))
 
@@ -78,6 +82,7 @@ class MappingForm(QWidget):
         fields: Sequence[Mapping[str, str]],
         problem: str,
         *,
+        needed: str = "",
         may_accept: bool = False,
     ) -> None:
         """Show what a file holds and what is unclear about it.
@@ -90,6 +95,8 @@ class MappingForm(QWidget):
             ``name``, ``kind`` and ``example`` of everything that the file names.
         problem
             One sentence.
+        needed
+            Label, or ``"units"``, that has to be chosen; empty for none.
         may_accept
             Whether the data can be used as they were read.
         """
@@ -97,9 +104,11 @@ class MappingForm(QWidget):
         self._title.setText(f"What is what in {reading.path.name}?")
         self._problem.setText(problem)
         for name, (_, kind, _) in LABELS.items():
-            self._fill(self._boxes[name], fields, kind, reading.keys.get(name, ""))
+            first = CHOOSE if name == needed else BY_ITSELF
+            self._fill(self._boxes[name], first, fields, kind, reading.keys.get(name, ""))
         units = self._boxes["units"]
         units.clear()
+        units.addItem(CHOOSE if needed == "units" else AS_USUAL, "")
         for key, text in UNITS.items():
             units.addItem(text, key)
         if reading.units and reading.units not in UNITS:
@@ -108,6 +117,8 @@ class MappingForm(QWidget):
         others = [field["name"] for field in fields if field["kind"] == "other"]
         self._unknown.setText(f"Also in the file: {', '.join(others[:20])}" if others else "")
         self._as_read.setVisible(may_accept)
+        self._needed = needed
+        self._check()
 
     def reading(self) -> Reading:
         """Return the reading with what is chosen."""
@@ -121,11 +132,24 @@ class MappingForm(QWidget):
         """Return what is chosen with: energy, forces, stress, virial, units."""
         return self._boxes
 
+    def _check(self) -> None:
+        """Let it be read again once what is needed has been chosen."""
+        box = self._boxes.get(self._needed)
+        is_open = box is not None and not box.currentData()
+        if box is not None:
+            restyle(box, "invalid", is_open)
+        self._confirm.setEnabled(not is_open)
+
     def _fill(
-        self, box: QComboBox, fields: Sequence[Mapping[str, str]], kind: str, chosen: str
+        self,
+        box: QComboBox,
+        first: str,
+        fields: Sequence[Mapping[str, str]],
+        kind: str,
+        chosen: str,
     ) -> None:
         box.clear()
-        box.addItem(NOTHING, "")
+        box.addItem(first, "")
         for field in fields:
             if field["kind"] == kind:
                 box.addItem(f"{field['name']}    ({field['example'][:36]})", field["name"])
@@ -195,7 +219,7 @@ if __name__ == "__main__":
         """Return a form about a made-up file."""
         form = MappingForm()
         problem = "REF_energy and dft_energy could both be the energy."
-        form.ask(Reading(Path("water_dft.xyz")), DEMO_FIELDS, problem, may_accept=True)
+        form.ask(Reading(Path("water_dft.xyz")), DEMO_FIELDS, problem, needed="energy")
         return form
 
     show(make, 720, 400)

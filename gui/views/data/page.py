@@ -153,7 +153,11 @@ class DataPage(Page):
         reading = self.model.reading
         if reading is not None:
             problem = complaint.problem.rstrip(".") + where + "."
-            self.mapping.ask(reading, self.model.fields, problem, may_accept=self.model.may_accept)
+            needed = str(self.model.error.get("code", "")).removeprefix("unclear-")
+            may_accept = self.model.may_accept
+            self.mapping.ask(
+                reading, self.model.fields, problem, needed=needed, may_accept=may_accept
+            )
 
     def _publish(self) -> None:
         self.session.dataset = self.model.dataset

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.core.datasets import OpenDataset
@@ -30,9 +32,9 @@ def facts_of(dataset: OpenDataset) -> list[Fact]:
         Fact(f"{summary['frames']:,}", "frames", str(dataset.path)),
         _composition(summary),
         Fact(_span(summary["atoms"], 0), "atoms in a frame"),
-        Fact(_periodicity(summary["periodicity"]), "periodic along", _counts(summary["periodicity"])),
-        _label(dataset, "energy", "energies", _span(summary["energy_per_atom"], 3), "eV / atom"),
-        _label(dataset, "forces", "forces", _number(summary["force_rms"]), "eV/Å force, RMS"),
+        _periodicity(summary["periodicity"]),
+        _label(dataset, "energy", "energies", _span(summary["energy_per_atom"]), "eV / atom"),
+        _label(dataset, "forces", "forces", _number(summary["force_rms"]), "eV/Å RMS force"),
         _label(dataset, "stress", "stresses", "yes", "stress"),
         Fact(_mean(summary["neighbours"]), f"neighbours in {summary['cutoff']:g} Å", _scanned(dataset)),
     ]  # fmt: skip
@@ -62,9 +64,12 @@ def _label(dataset: OpenDataset, key: str, plural: str, value: str, caption: str
     return Fact(value, caption, source)
 
 
-def _span(found: Any, digits: int) -> str:
+def _span(found: Any, digits: int | None = None) -> str:
+    """Return the ends of a range, with digits that tell them apart."""
     if found is None:
         return "–"
+    if digits is None:
+        digits = min(4, max(0, 1 - int(np.floor(np.log10(max(found["max"] - found["min"], 1e-4))))))
     low, high = (f"{found[end]:,.{digits}f}".replace("-", "−") for end in ("min", "max"))
     return low if low == high else f"{low} … {high}"
 
@@ -77,13 +82,11 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
 
 
-def _periodicity(counts: dict[str, int]) -> str:
-    words = {"none": "nothing", "abc": "a, b, c"}
-    return (
-        words.get(next(iter(counts)), ", ".join(next(iter(counts))))
-        if len(counts) == 1
-        else "mixed"
-    )
+def _periodicity(counts: dict[str, int]) -> Fact:
+    only = next(iter(counts)) if len(counts) == 1 else "mixed"
+    if only == "none":
+        return Fact("–", "not periodic")
+    return Fact(only if only == "mixed" else " ".join(only), "periodic", _counts(counts))
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -107,6 +110,7 @@ class SummaryStrip(QFrame):
         self._layout.setContentsMargins(16, 8, 16, 8)
         self._layout.setSpacing(24)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._facts: list[_FactView] = []
 
     def setDataset(self, dataset: OpenDataset) -> None:
         """Show the facts about a data set."""
@@ -117,9 +121,23 @@ class SummaryStrip(QFrame):
         while (item := self._layout.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.deleteLater()
-        for fact in facts:
-            self._layout.addWidget(_FactView(fact))
+        self._facts = [_FactView(fact) for fact in facts]
+        for view in self._facts:
+            self._layout.addWidget(view)
         self._layout.addStretch()
+        self._choose()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show what there is room for."""
+        super().resizeEvent(event)
+        self._choose()
+
+    def _choose(self) -> None:
+        left = self.width() - 32
+        for view in self._facts:
+            left -= view.sizeHint().width()
+            view.setVisible(left >= 0)
+            left -= self._layout.spacing()
 
 
 class _FactView(QWidget):
