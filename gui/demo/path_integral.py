@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +16,12 @@ from nequip_openmm.units import (
     WAVENUMBER_TO_EV,
 )
 
-__all__ = ["ELEMENTS", "PREVIEW", "FakeRun", "kinetic_energy"]
+if TYPE_CHECKING:
+    from PySide6.QtCore import QObject
+
+    from gui.viewmodels.quantum_run import QuantumRun
+
+__all__ = ["ELEMENTS", "PREVIEW", "FakeRun", "finished_run", "kinetic_energy"]
 
 ELEMENTS = ("C", "O", "H", "H", "H", "H")
 POSITIONS = np.array(
@@ -266,3 +272,21 @@ PREVIEW: dict[str, Any] = {
     ],
 }
 """What ``nequip-openmm pimd --dry-run`` says of such a run."""
+
+
+def finished_run(parent: QObject | None = None, **settings: Any) -> QuantumRun:
+    """Return a run that has been read, in a folder that is thrown away at some time."""
+    from gui.jobs.job import Job
+    from gui.jobs.states import JobState
+    from gui.viewmodels.quantum_run import QuantumRun
+
+    folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-demo-")) / "methanol-32beads"
+    fake = FakeRun(folder, **{"beads": 32, "steps": 8000, **settings})
+    job = Job("pimd", folder, is_ours=False, parent=parent)
+    job._receive([fake.hello(), fake.event("status", state="running")])
+    fake.finish()
+    job._receive([fake.event("done", reason="finished", step=fake.step)])
+    job.state = JobState.FINISHED
+    run = QuantumRun(job, parent=parent)
+    run.refresh_all()
+    return run

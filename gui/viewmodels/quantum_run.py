@@ -243,7 +243,7 @@ def _measured(columns: Columns) -> Columns:
 
 
 def _shown(columns: Columns, elements: Mapping[str, int], first: dict[str, float]) -> Columns:
-    """Return the columns as they are plotted: kinetic energies in meV an atom, drift in meV an atom, pressure in bar."""
+    """Return the columns as they are plotted: kinetic energies and drift in meV an atom, pressure in bar."""
     n_atoms = sum(elements.values())
     shown: Columns = {}
     for name, values in columns.items():

@@ -1,0 +1,1 @@
+"""The quantum nuclei mode of the Simulate page: path integrals through i-PI."""

@@ -1,0 +1,130 @@
+"""Means of the ring polymers by element, with errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
+
+from gui.viewmodels.quantum_run import ALL, Averages, QuantumRun
+from gui.views.common.clock import clock
+from gui.views.quantum.kinetic_panel import rounded
+
+__all__ = ["AveragesModel", "AveragesTable"]
+
+Index = QModelIndex | QPersistentModelIndex
+HEADINGS = {
+    "Atoms": "Element and how many atoms of it",
+    "K virial / meV": "Centroid-virial estimator of the kinetic energy of an atom",
+    "K primitive / meV": "Primitive estimator; its mean shows errors of the time step first",
+    "Classical / meV": "3/2 k_B T, what a classical atom would have",
+    "r gyration / Å": "Mean size of a ring polymer",
+}
+EVERY = 20  # ticks of the clock
+
+
+class AveragesModel(QAbstractTableModel):
+    """Rows of `Averages`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[tuple[str, ...]] = []
+
+    def set_averages(self, averages: list[Averages], classical: float | None) -> None:
+        """Show other means."""
+        rows = [_row(one, classical) for one in averages]
+        if len(rows) != len(self._rows):
+            self.beginResetModel()
+            self._rows = rows
+            self.endResetModel()
+        elif rows != self._rows:
+            self._rows = rows
+            last = self.index(len(rows) - 1, len(HEADINGS) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (as Qt declares it)
+        """Return the number of groups of atoms."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of quantities."""
+        return 0 if parent.isValid() else len(HEADINGS)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell."""
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._rows[index.row()][index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return a heading, or what it means."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return list(HEADINGS)[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return list(HEADINGS.values())[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+
+class AveragesTable(QTableView):
+    """The table; it keeps itself up to date."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._run: QuantumRun | None = None
+        self._ticks = 0
+        self._model = AveragesModel()
+        self.setModel(self._model)
+        self.setAccessibleName("Averages by element")
+        self.verticalHeader().hide()
+        self.setShowGrid(False)
+        self.setEditTriggers(QTableView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.verticalHeader().setDefaultSectionSize(32)
+        clock().register(self)
+
+    def setRun(self, run: QuantumRun | None) -> None:
+        """Show another run."""
+        self._run = run
+        self._ticks = 0
+        self._model.set_averages([], None)
+
+    def refresh(self) -> None:
+        """Take new means once a second; the clock calls this."""
+        self._ticks += 1
+        if self._run is not None and self._ticks % EVERY == 1:
+            self._model.set_averages(self._run.averages(), self._run.classical)
+
+
+def _row(one: Averages, classical: float | None) -> tuple[str, ...]:
+    name = "All" if one.element == ALL else one.element
+    return (
+        f"{name}  ({one.n_atoms})",
+        rounded(one.virial),
+        rounded(one.primitive),
+        "–" if classical is None else f"{classical:.1f}",
+        rounded(one.gyration),
+    )
+
+
+def _demo() -> QWidget:
+    from gui.demo.path_integral import finished_run
+
+    table = AveragesTable()
+    table.setRun(finished_run(table))
+    return table
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 720, 240)

@@ -1,0 +1,160 @@
+"""Kinetic energies of an atom by both estimators: as they come, or as running means with errors."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from gui.theme import UNIT, theme
+from gui.viewmodels.quantum_run import ALL, QuantumRun
+from gui.views.common.clock import clock
+from gui.views.common.live_plot import LivePlot
+from gui.views.common.segmented import SegmentedControl
+from gui.views.quantum.band_plot import BandPlot
+from nequip_openmm.analysis.statistics import Mean
+
+__all__ = ["KineticPanel", "rounded"]
+
+ESTIMATORS = {"kinetic_cv": ("centroid virial", "curve1"), "kinetic_td": ("primitive", "curve2")}
+EVERY = 20  # ticks of the clock between running means, whose errors take a while
+
+
+class KineticPanel(QFrame):
+    """Both estimators should agree within their errors; if they do not, the time step is too long."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self._run: QuantumRun | None = None
+        self._ticks = 0
+        self.elementBox = QComboBox()
+        self.elementBox.setAccessibleName("Atoms whose kinetic energy is shown")
+        self.elementBox.setToolTip("Whose kinetic energy is shown")
+        self.viewControl = SegmentedControl(
+            {"mean": "Mean", "samples": "Samples"}, "Kinetic energy as"
+        )
+        self.samples = LivePlot("Kinetic energy of an atom", "meV", "time / ps")
+        self.running = BandPlot("Kinetic energy of an atom", "meV", "time / ps")
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self._build()
+        self.elementBox.currentIndexChanged.connect(self._bind)
+        self.viewControl.chosen.connect(self._choose_view)
+        theme().changed.connect(self._tell_means)
+        clock().register(self)
+        self._choose_view("mean")
+
+    def setRun(self, run: QuantumRun | None) -> None:
+        """Show another run."""
+        self._run = run
+        self.elementBox.clear()
+        self.samples.clear()
+        self.running.clear()
+        self.legend.clear()
+        if run is not None:
+            run.rows_read.connect(self._on_rows)
+            run.restarted.connect(self._bind)
+            self._bind()
+
+    def element(self) -> str:
+        """Return the element that is shown, or ``ALL``."""
+        return self.elementBox.currentData() or ALL
+
+    def refresh(self) -> None:
+        """Draw running means once in a while; the clock calls this."""
+        self._ticks += 1
+        if self._ticks % EVERY == 1:
+            self.draw_means()
+
+    def draw_means(self) -> None:
+        """Draw running means and tell the means now."""
+        run = self._run
+        if run is None or run.series is None or "kinetic_cv" not in run.series.columns:
+            return
+        for name, (word, token) in ESTIMATORS.items():
+            found = run.running(name, self.element())
+            self.running.setBand(word, token, found.x, found.mean, found.error)
+        self._tell_means()
+
+    def _on_rows(self) -> None:
+        if self.elementBox.count() == 0 and self._run is not None:
+            self.elementBox.addItem("All atoms", ALL)
+            for symbol in self._run.elements:
+                self.elementBox.addItem(symbol, symbol)
+
+    def _bind(self, *_: object) -> None:
+        run = self._run
+        if run is None or run.series is None:
+            return
+        suffix = "" if self.element() == ALL else f"({self.element()})"
+        columns = {f"{name}{suffix}": word for name, (word, _) in ESTIMATORS.items()}
+        known = {word: column for column, word in columns.items() if column in run.series.columns}
+        if known:
+            self.samples.bind(run.series, known)
+        for plot in (self.samples, self.running):
+            plot.setTarget(run.classical)
+        self.draw_means()
+
+    def _tell_means(self) -> None:
+        run = self._run
+        if run is None or run.series is None:
+            return
+        one = next((one for one in run.averages() if one.element == self.element()), None)
+        if one is None:
+            return
+        means = {"kinetic_cv": one.virial, "kinetic_td": one.primitive}
+        parts = [
+            f"<span style='color:{theme().token(token)}'>━</span> {word} <b>{rounded(means[name])}</b> meV"
+            for name, (word, token) in ESTIMATORS.items()
+        ]
+        parts.append(
+            f"<span style='color:{theme().token('target')}'>╌╌</span> classical {run.classical:.1f} meV"
+        )
+        self.legend.setText("&nbsp;&nbsp;&nbsp;".join(parts))
+
+    def _choose_view(self, name: str) -> None:
+        self.samples.setVisible(name == "samples")
+        self.running.setVisible(name == "mean")
+
+    def _build(self) -> None:
+        for word, token in ESTIMATORS.values():
+            self.samples.addCurve(word, token)
+        controls = QHBoxLayout()
+        controls.setSpacing(UNIT)
+        controls.addWidget(self.legend, 1)
+        controls.addWidget(self.elementBox)
+        controls.addWidget(self.viewControl)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2 * UNIT, UNIT + 4, UNIT + 4, UNIT)
+        layout.setSpacing(UNIT // 2)
+        layout.addWidget(self.samples, 1)
+        layout.addWidget(self.running, 1)
+        layout.addLayout(controls)
+
+
+def rounded(mean: Mean) -> str:
+    """Return value and error to two digits of the error, such as ``152.0 ± 0.7``; only the value where no error is known."""
+    if not math.isfinite(mean.value):
+        return "–"
+    if not (math.isfinite(mean.error) and mean.error > 0):
+        return f"{mean.value:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(mean.error)))
+    return f"{mean.value:.{digits}f} ± {mean.error:.{digits}f}"
+
+
+def _demo() -> QWidget:
+    from gui.demo.path_integral import finished_run
+
+    panel = KineticPanel()
+    panel.setRun(finished_run(panel))
+    panel._on_rows()
+    panel._bind()
+    return panel
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 640, 320)
