@@ -31,7 +31,9 @@ COLUMNS = (
     "max_force",
     "rms_force",
 )
-"""What is drawn over time, named as in ``sample`` events."""
+"""What is drawn over time, named as in ``sample`` events; energies from that of the first structure on."""
+
+_FROM_THE_START = ("epot", "etot", "conserved")
 
 _IN_FILE = {
     "epot": "potential_eV",
@@ -46,6 +48,7 @@ _IN_FILE = {
     "rms_force": "rms_force_eV_per_A",
 }
 
+_ENOUGH = 10  # samples for a slope
 _FEWER_THAN = 2  # samples: there is nothing to see in one point
 _STEP_IN_TEXT = re.compile(r"at step (\d+)")
 
@@ -121,6 +124,7 @@ class SimulationRecord:
         self.total_steps = 0
         self.spec: dict[str, Any] = {}
         self.series = Series(COLUMNS)
+        self.zero_ev: float | None = None
         self.rdf, self.msd = Curves(), Curves()
         self.marks: list[Mark] = []
         self.steps: list[Step] = []
@@ -143,6 +147,14 @@ class SimulationRecord:
     def last_time_ps(self) -> float:
         """Time up to which something is known, ps."""
         return self.time_ps(self.last_step)
+
+    def drift(self) -> float | None:
+        """Return how fast the conserved quantity drifts, meV per ps and atom; None where nothing is conserved."""
+        time_ps, energy = self.series.arrays("conserved")
+        if len(time_ps) < _ENOUGH or not self.n_atoms or time_ps[-1] <= time_ps[0]:
+            return None
+        slope = np.polyfit(time_ps - time_ps[0], energy, 1)[0]
+        return float(1000.0 * slope / self.n_atoms)
 
     @property
     def has_samples(self) -> bool:
@@ -171,6 +183,10 @@ class SimulationRecord:
         columns = {name: thermo[key] for name, key in _IN_FILE.items() if key in thermo}
         if len(x) <= len(self.series) or x[-1] < newest:
             return
+        if "epot" in columns:
+            self.zero_ev = float(columns["epot"][0])
+            for name in set(_FROM_THE_START) & set(columns):
+                columns[name] = columns[name] - self.zero_ev
         targets = self.series.arrays("temp_target")
         if len(targets[0]):  # a staircase: the newest target before each row
             at = np.clip(np.searchsorted(targets[0], x, side="right") - 1, 0, None)
@@ -204,10 +220,22 @@ class SimulationRecord:
     def _take_sample(self, event: Event) -> None:
         step = int(event["step"])
         time_ps = event.get("t_ps")
-        self.series.append(self.time_ps(step) if time_ps is None else float(time_ps), event)
+        if self.zero_ev is None:
+            self.zero_ev = event.get("epot")
+        self.series.append(
+            self.time_ps(step) if time_ps is None else float(time_ps), self._shifted(event)
+        )
         self.last_step = max(self.last_step, step)
         self.has_volume = self.has_volume or event.get("volume") is not None
         self.is_running = True
+
+    def _shifted(self, event: Event) -> dict[str, Any]:
+        """Return the sample with energies counted from the first potential energy, whose changes are what matters."""
+        values = {name: event.get(name) for name in COLUMNS}
+        for name in _FROM_THE_START:
+            value = values[name]
+            values[name] = None if value is None else value - (self.zero_ev or 0.0)
+        return values
 
     def _take_frame(self, event: Event) -> None:
         self.last_step = max(self.last_step, int(event["step"]))

@@ -162,6 +162,17 @@ def test_samples_become_curves_and_none_is_a_gap(tmp_path: Path) -> None:
     assert record.last_time_ps == pytest.approx(0.495)
 
 
+def test_energies_are_counted_from_the_first_structure_and_drift_is_their_slope(tmp_path: Path) -> None:
+    record = _record(tmp_path)
+    record.n_atoms = 5
+    for step in range(0, 2000, 100):
+        time_ps = step * 0.0005
+        record.take(_sample(step, epot=-3140.0 + time_ps, conserved=-3139.0 + 0.002 * time_ps))
+    assert record.zero_ev == -3140.0
+    assert record.series.arrays("epot")[1][0] == 0.0
+    assert record.drift() == pytest.approx(2.0 / 5)
+
+
 def test_changed_settings_are_marked(tmp_path: Path) -> None:
     record = _record(tmp_path)
     assert record.knobs == {"temperature": 300.0, "friction": 1.0}

@@ -1,0 +1,1 @@
+"""The Simulate page: inputs and settings, then the run as it goes."""
