@@ -178,7 +178,8 @@ class TrainingSetup(QObject):
             self.data = {k: v for k, v in data.items() if v is not None} | {
                 "path": str(path.resolve())
             }
-        self.preset = values.get("preset") if values.get("preset") in PRESETS else DEFAULT_PRESET
+        preset = str(values.get("preset"))
+        self.preset = preset if preset in PRESETS else DEFAULT_PRESET
         self.reference = preset_values(self.preset)
         values["data"] = {**data, "path": None}
         self.replace(values)
