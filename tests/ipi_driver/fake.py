@@ -22,6 +22,7 @@ from nequip_openmm.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 FloatArray = NDArray[np.float64]
 
 STIFFNESS = 0.7  # eV/Å²
+DEADLINE = 120.0  # s, for what takes milliseconds on a machine at rest
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Peer:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        connected.settimeout(10.0)
+        connected.settimeout(DEADLINE)
 
     def send(self, *messages: bytes) -> None:
         self.socket.sendall(b"".join(messages))
@@ -176,7 +177,7 @@ class Server:
         if isinstance(self.address, UnixAddress):
             self.listener.bind(self.address.path)
         self.listener.listen(4)
-        self.listener.settimeout(10.0)
+        self.listener.settimeout(DEADLINE)
 
     def accept(self) -> Peer:
         return Peer(self.listener.accept()[0])
@@ -196,7 +197,7 @@ class Server:
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         yield outcome
-        thread.join(10.0)
+        thread.join(DEADLINE)
         assert not thread.is_alive(), "the client hangs"
 
     def close(self) -> None:

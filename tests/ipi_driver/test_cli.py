@@ -213,4 +213,4 @@ def test_sigterm_ends_the_driver_with_0_before_it_is_connected(
         assert process.stderr is not None
         assert any(moment in line for line in process.stderr)
         process.terminate()
-        assert process.wait(20.0) == 0
+        assert process.wait(120.0) == 0

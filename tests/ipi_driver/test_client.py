@@ -19,6 +19,7 @@ from ipi_driver.protocol import message
 from ipi_driver.transport import InetAddress, UnixAddress
 from nequip_openmm.errors import RunFailed, UserError
 from tests.ipi_driver.fake import (
+    DEADLINE,
     Harmonic,
     Server,
     in_atomic_units,
@@ -238,7 +239,7 @@ def test_reconnecting(server: Server) -> None:
 
 def test_waiting_for_a_server_that_comes_later(tmp_path: Path) -> None:
     server = Server(tmp_path, listens=False)
-    with server.client(Harmonic(), retry=10.0) as outcome:
+    with server.client(Harmonic(), retry=DEADLINE) as outcome:
         time.sleep(0.3)
         server.listen()
         peer = server.accept()
@@ -254,7 +255,7 @@ def test_no_server_within_the_deadline(tmp_path: Path, family: str) -> None:
     start = time.monotonic()
     with pytest.raises(NoServer, match="no i-PI at") as error:
         Client(Harmonic(), ConnectionSettings(server.address, retry=0.3)).run()
-    assert 0.3 <= time.monotonic() - start < 2.0
+    assert time.monotonic() - start >= 0.3
     assert error.value.exit_code == 4
     assert "refused" in str(error.value)
 

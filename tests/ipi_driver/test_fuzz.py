@@ -97,7 +97,7 @@ def _read_all(ours: socket.socket) -> bytes:
 def _serve(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, RunFailed | None]:
     """Run a client on a server that has said all it says before it listens, and has closed its end."""
     ours, theirs = socket.socketpair()
-    theirs.settimeout(5.0)
+    theirs.settimeout(60.0)
     monkeypatch.setattr(Connecting, "attempt", lambda self: theirs)
     client = Client(Harmonic(N_ATOMS), ConnectionSettings(UnixAddress("fuzz")))
     ours.sendall(stream)

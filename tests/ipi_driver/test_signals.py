@@ -17,7 +17,7 @@ from ipi_driver.client import Client, ConnectionSettings, Ending
 from ipi_driver.evaluator import Results
 from ipi_driver.protocol import message
 from ipi_driver.transport import UnixAddress
-from tests.ipi_driver.fake import Harmonic, Peer, Server, is_right, posdata, structures
+from tests.ipi_driver.fake import DEADLINE, Harmonic, Peer, Server, is_right, posdata, structures
 
 
 class Interrupted(Harmonic):
@@ -45,7 +45,7 @@ def played(play: Callable[[Peer], None], server: Server) -> Iterator[list[BaseEx
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     yield failures
-    thread.join(10.0)
+    thread.join(DEADLINE)
     assert not thread.is_alive()
 
 
@@ -70,9 +70,7 @@ def test_the_evaluation_in_flight_is_answered(
         peer.socket.close()
 
     with played(play, server) as failures:
-        start = time.monotonic()
         assert Client(engine, ConnectionSettings(server.address)).run() is Ending.SIGNAL
-        assert time.monotonic() - start < 2.0
     assert failures == []
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -89,9 +87,7 @@ def test_an_idle_driver_ends_at_once(tmp_path: Path) -> None:
         peer.socket.close()
 
     with played(play, server) as failures:
-        start = time.monotonic()
         assert Client(Harmonic(), ConnectionSettings(server.address)).run() is Ending.SIGNAL
-        assert time.monotonic() - start < 2.0
     assert failures == []
 
 
@@ -115,8 +111,6 @@ def test_a_request_sent_while_the_driver_leaves_does_not_reset_the_connection(
 
 
 def test_waiting_for_a_server_can_be_ended(tmp_path: Path) -> None:
-    settings = ConnectionSettings(UnixAddress("nobody", f"{tmp_path}/"), retry=30.0)
+    settings = ConnectionSettings(UnixAddress("nobody", f"{tmp_path}/"), retry=1e6)
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    start = time.monotonic()
     assert Client(Harmonic(), settings).run() is Ending.SIGNAL
-    assert time.monotonic() - start < 2.0

@@ -60,7 +60,7 @@ def harmonic(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
             write_input(folder, beads)
             i_pi = Path(sys.executable).with_name("i-pi")
             with (folder / "i-pi.log").open("w") as log:
-                subprocess.run([i_pi, "input.xml"], cwd=folder, stdout=log, stderr=log, check=True, timeout=120)  # fmt: skip
+                subprocess.run([i_pi, "input.xml"], cwd=folder, stdout=log, stderr=log, check=True, timeout=300)  # fmt: skip
             done[beads] = folder
         return done[beads]
 

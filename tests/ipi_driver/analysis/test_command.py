@@ -72,7 +72,7 @@ def test_folders_without_runs_leave_nothing(tmp_path: Path) -> None:
 
 def test_as_a_user_types_it(tmp_path: Path) -> None:
     command = [Path(sys.executable).with_name("nequip-openmm"), "pimd-report", tmp_path / "none"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

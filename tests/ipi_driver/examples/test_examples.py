@@ -65,7 +65,7 @@ def start_plainly(folder: Path, structure: str) -> None:
         try:
             done = subprocess.run(driver, cwd=folder, env=ENVIRONMENT, timeout=300, capture_output=True, text=True, check=False)  # fmt: skip
             assert done.returncode == 0, done.stderr
-            assert server.wait(timeout=120) == 0
+            assert server.wait(timeout=300) == 0
         finally:
             server.kill()
             server.wait()
@@ -85,7 +85,7 @@ def test_start_structures_are_those_of_the_script(tmp_path: Path) -> None:
     (tmp_path / "ipi").mkdir()
     shutil.copy(EXAMPLES / "make_start.py", tmp_path / "ipi")
     shutil.copy(EXAMPLES.parent / "methanol.pdb", tmp_path)
-    subprocess.run([sys.executable, tmp_path / "ipi" / "make_start.py"], check=True, timeout=60)
+    subprocess.run([sys.executable, tmp_path / "ipi" / "make_start.py"], check=True, timeout=300)
     for name in ("methanol.xyz", "water.xyz"):
         made, shipped = read(tmp_path / "ipi" / name), read(EXAMPLES / name)
         assert made.symbols.get_chemical_formula() == shipped.symbols.get_chemical_formula()
@@ -107,7 +107,7 @@ def test_plain_i_pi_runs_every_example(copied: Path) -> None:
     for name in ("pimd", "trpmd", "rpmd", "remd", "npt"):
         start_plainly(copied / name, "water" if name == "npt" else "methanol")
         assert_finished(copied / name, SEVERAL.get(name, 1))
-    subprocess.run([BIN / "i-pi-remdsort", "RESTART"], cwd=copied / "remd", check=True, timeout=60, capture_output=True)  # fmt: skip
+    subprocess.run([BIN / "i-pi-remdsort", "RESTART"], cwd=copied / "remd", check=True, timeout=300, capture_output=True)  # fmt: skip
     temperatures = [run.replica.temperature for run in open_runs(copied / "remd")]
     assert temperatures == pytest.approx([300, 378, 476, 600])
     (run,) = open_runs(copied / "npt", skip=0.0)
@@ -159,11 +159,9 @@ def test_job_script_shares_the_beads_among_drivers(copied: Path, tmp_path: Path)
     )
     logs = [folder / f"driver-{k}.log" for k in range(2)]
     with subprocess.Popen(["bash", "job.sh"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as job:  # fmt: skip
-        wait_for(lambda: all("connected" in said(log) for log in logs))
-        n_rows = said(folder / "simulation.out").count("\n")
-        wait_for(lambda: said(folder / "simulation.out").count("\n") > n_rows + 20)
+        wait_for(lambda: all("has answered the first request" in said(log) for log in logs))
         job.terminate()  # as the scheduler does when the time is up
-        printed, _ = job.communicate(timeout=120)
+        printed, _ = job.communicate(timeout=300)
     assert "Restartable as is: YES" in printed
     for log in logs:
         assert "i-PI has sent EXIT" in said(log)
@@ -175,7 +173,7 @@ def said(path: Path) -> str:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120.0
+    deadline = time.monotonic() + 300.0
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-DEADLINE = 120.0
+DEADLINE = 300.0
 """Seconds after which anything that was waited for has failed; never waited out when all is well."""
 
 ENVIRONMENT = {
@@ -76,9 +76,8 @@ class Process:
         self.until(repr(words), lambda: words in self.text(), seconds)
 
     def kill(self) -> None:
-        """End it and its children at once (SIGKILL)."""
-        if self.is_running:
-            os.killpg(self.pid, signal.SIGKILL)
+        """End it at once (SIGKILL), and not the child that removes i-PI's shared memory then."""
+        self._child.kill()
         self._child.wait()
 
 

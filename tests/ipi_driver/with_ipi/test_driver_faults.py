@@ -107,7 +107,7 @@ def test_one_of_two_drivers_is_killed(new_run: Runs, undisturbed: dict[str, str]
 
 def test_driver_that_hangs_is_given_up(new_run: Runs, undisturbed: dict[str, str]) -> None:
     """i-PI drops it after the time-out of its input; it ends by itself once it is awake again."""
-    impatient = Connection(batch_size=BEADS, extra="<timeout>2</timeout>")
+    impatient = Connection(batch_size=BEADS, extra="<timeout>5</timeout>")
     run = new_run().write(BRIEF, impatient)
     server, hanging = run.serve(), run.paused_client()
     server.says("died or got unresponsive")

@@ -15,9 +15,6 @@ from tests.ipi_driver.with_ipi.run import Run, numbers
 pytestmark = pytest.mark.peer
 
 BATCHED = Connection(batch_size=BEADS)
-NOTICED = 2.0
-"""Seconds within which a driver ends once its server is gone."""
-
 Runs = Callable[..., Run]
 
 
@@ -43,7 +40,7 @@ def test_ipi_killed(new_run: Runs, undisturbed: dict[str, str]) -> None:
         client = run.paused_client()
         servers[mode].kill()
         run.let_go()
-        assert client.wait(NOTICED) == 0
+        assert client.wait() == 0
         assert "i-PI has closed the connection without EXIT" in client.text()
         (run.folder / "engine").unlink(missing_ok=True)  # a file that i-PI leaves and trips over
     again = {mode: (run.serve(), run.client()) for mode, run in runs.items()}
@@ -87,7 +84,7 @@ def test_a_failure_within_ipi_ends_the_driver(new_run: Runs) -> None:
     run = new_run().write(broken, BATCHED)
     server, client = run.serve(), run.client()
     assert server.wait() == 1
-    assert client.wait(NOTICED) == 0
+    assert client.wait() == 0
     assert run.evaluated()
 
 
@@ -105,7 +102,7 @@ def test_full_disk(new_run: Runs, undisturbed: dict[str, str]) -> None:
     server, client = run.serve("RESTART"), run.client()
     assert server.wait() != 0
     assert "No space left on device" in server.text()
-    assert client.wait(NOTICED) == 0
+    assert client.wait() == 0
     saved.replace(output)
     (run.folder / "engine").unlink(missing_ok=True)
     continued = run.finish_with(run.serve("RESTART"), run.client())
