@@ -1,0 +1,1 @@
+"""All runs: list, curves side by side, differences of settings."""
