@@ -62,7 +62,9 @@ FOUND: dict[str, Any] = {
 """What a rehearsal finds."""
 
 
-def demo_events(n_epochs: int = 137, end: str = "", error: dict[str, str] | None = None) -> list[dict[str, Any]]:
+def demo_events(
+    n_epochs: int = 137, end: str = "", error: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Return the events of a training of which ``n_epochs`` are done; ``end`` is the reason of its last one."""
     rng = np.random.default_rng(4)
     now = time.time()
@@ -149,7 +151,9 @@ def demo_comparison(n_frames: int = 36, error: float = 0.03, seed: int = 2) -> C
     place = np.array(
         [[0, 0, 0], [1.4, 0, 0], [-0.4, 1, 0], [-0.4, -0.5, 0.9], [-0.4, -0.5, -0.9], [1.7, 0.9, 0]]
     )
-    forces = rng.normal(scale=1.3, size=(n_frames * n, 3)) * rng.choice([0.4, 1.0, 1.8], (n_frames * n, 1))
+    forces = rng.normal(scale=1.3, size=(n_frames * n, 3)) * rng.choice(
+        [0.4, 1.0, 1.8], (n_frames * n, 1)
+    )
     energies = -3140.0 + 0.35 * rng.gamma(2.0, size=n_frames)
     arrays: dict[str, NDArray[Any]] = {
         "frames": rng.permutation(10 * n_frames)[:n_frames],
@@ -166,7 +170,9 @@ def demo_comparison(n_frames: int = 36, error: float = 0.03, seed: int = 2) -> C
     return Comparison(arrays, {"frames": n_frames})
 
 
-def demo_run(n_epochs: int = 137, end: str = "", error: dict[str, str] | None = None) -> TrainingRun:
+def demo_run(
+    n_epochs: int = 137, end: str = "", error: dict[str, str] | None = None
+) -> TrainingRun:
     """Return a training that has told what `demo_events` says."""
     folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-demo-")) / "methanol-quick"
     jobs = Jobs()

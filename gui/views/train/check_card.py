@@ -84,7 +84,9 @@ class CheckCard(QWidget):
         _empty(self._facts)
         for number, (name, value, note) in enumerate(facts_of(found)):
             row, column = divmod(number, 3)
-            for k, (text, role) in enumerate(((name, "caption"), (value, "subheading"), (note, "caption"))):
+            for k, (text, role) in enumerate(
+                ((name, "caption"), (value, "subheading"), (note, "caption"))
+            ):
                 self._facts.addWidget(label(text, role), 4 * row + k, column)
             self._facts.setColumnStretch(column, 1)
             self._facts.setRowMinimumHeight(4 * row + 3, UNIT)
@@ -124,11 +126,27 @@ def facts_of(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     device = found["device"].upper()
     return [
         ("Time", f"{_rough(cost['total_s'])}", f"at most, {limit}"),
-        ("An epoch", _rough(cost["epoch_s"]), f"{found['steps_per_epoch']:,} steps of {1e3 * cost['step_s']:.3g} ms"),
-        ("Memory", memory, f"GPU {gpu / GIB:.1f} GiB" if gpu else f"on the {device}, {found['engine']} engine"),
-        ("Training frames", f"{frames['train']:,}", f"{frames['valid']:,} validation, {frames['test']:,} test"),
+        (
+            "An epoch",
+            _rough(cost["epoch_s"]),
+            f"{found['steps_per_epoch']:,} steps of {1e3 * cost['step_s']:.3g} ms",
+        ),
+        (
+            "Memory",
+            memory,
+            f"GPU {gpu / GIB:.1f} GiB" if gpu else f"on the {device}, {found['engine']} engine",
+        ),
+        (
+            "Training frames",
+            f"{frames['train']:,}",
+            f"{frames['valid']:,} validation, {frames['test']:,} test",
+        ),
         ("Weights", f"{found['n_weights']:,}", " ".join(model["species"])),
-        ("Neighbours", f"{found['mean_neighbours']:.3g}", f"on average within {model['cutoff']:g} Å"),
+        (
+            "Neighbours",
+            f"{found['mean_neighbours']:.3g}",
+            f"on average within {model['cutoff']:g} Å",
+        ),
     ]
 
 

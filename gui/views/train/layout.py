@@ -44,7 +44,11 @@ SECTIONS = (
         "Loss",
         [
             Entry("training.loss", title="Penalty", labels={"mse": "square", "huber": "Huber"}),
-            Entry("training.huber_delta", title="Huber: linear from", shown_if=_is("training.loss", "huber")),
+            Entry(
+                "training.huber_delta",
+                title="Huber: linear from",
+                shown_if=_is("training.loss", "huber"),
+            ),
             Entry("training.energy_weight", title="Weight of energies"),
             Entry("training.forces_weight", title="Weight of forces"),
             Entry("training.stress_weight", title="Weight of stresses"),
@@ -55,15 +59,27 @@ SECTIONS = (
     Section(
         "Optimiser",
         [
-            Entry("training.optimizer", title="Optimiser", labels={"adam": "Adam", "adamw": "AdamW"}),
+            Entry(
+                "training.optimizer", title="Optimiser", labels={"adam": "Adam", "adamw": "AdamW"}
+            ),
             Entry("training.amsgrad", title="AMSGrad"),
             Entry("training.weight_decay"),
             Entry("training.grad_clip", title="Longest gradient"),
             Entry("training.ema_decay", title="Weight average: decay"),
             Entry("training.warmup_steps", title="Warm-up steps"),
-            Entry("training.plateau_patience", title="Plateau: patience", shown_if=_scheduler("plateau")),
-            Entry("training.plateau_factor", title="Plateau: factor", shown_if=_scheduler("plateau")),
-            Entry("training.early_stopping_patience", title="Stop without progress after", blank="never"),
+            Entry(
+                "training.plateau_patience",
+                title="Plateau: patience",
+                shown_if=_scheduler("plateau"),
+            ),
+            Entry(
+                "training.plateau_factor", title="Plateau: factor", shown_if=_scheduler("plateau")
+            ),
+            Entry(
+                "training.early_stopping_patience",
+                title="Stop without progress after",
+                blank="never",
+            ),
         ],
         is_advanced=True,
     ),

@@ -49,7 +49,11 @@ class SetupView(QWidget):
         self.form = SettingsForm(TrainingConfig, SECTIONS)
         self.check = CheckCard()
         self.problem = Banner()
-        self.check_button = button("Check", setup.start_check, tip="Read the data, count, time some steps: nothing is written")
+        self.check_button = button(
+            "Check",
+            setup.start_check,
+            tip="Read the data, count, time some steps: nothing is written",
+        )
         self.export_button = button("Export YAML…", self.export_asked.emit, icon_name="export")
         self.start_button = button("Start training", self._start, role="primary", icon_name="play")
         self._scroll = QScrollArea()
@@ -96,11 +100,18 @@ class SetupView(QWidget):
             self.problem.hide()
             return
         words = "One setting needs" if n_wrong == 1 else f"{n_wrong} settings need"
-        self.problem.show_("error", f"{words} to be corrected before a start.", "", {"Show": self.form.reveal_first_error})
+        self.problem.show_(
+            "error",
+            f"{words} to be corrected before a start.",
+            "",
+            {"Show": self.form.reveal_first_error},
+        )
 
     def _show_check(self) -> None:
         self.check.show_(self.setup)
-        self.check_button.setEnabled(self.setup.check is not Check.RUNNING and self.setup.has_data and self.form.is_valid)
+        self.check_button.setEnabled(
+            self.setup.check is not Check.RUNNING and self.setup.has_data and self.form.is_valid
+        )
         if self.setup.check in (Check.DONE, Check.FAILED):
             self._scroll.verticalScrollBar().setValue(self._scroll.verticalScrollBar().maximum())
 
