@@ -333,21 +333,16 @@ class OpenDataset:
 
     def within(self, name: str, first: int, last: int) -> BoolArray:
         """Return (F,) which frames, or frames with which atoms, lie in the bins ``first`` to ``last`` of a histogram."""
-        histogram = self.histograms[name]
-        low, high = histogram.edges[first], histogram.edges[last + 1]
-        values = np.asarray(self.arrays[name], dtype=np.float64)
-        is_end = last + 1 == len(histogram.counts)
-        inside = (values >= low) & ((values <= high) if is_end else (values < high))
-        return self._any_atom(inside) if histogram.quantity.per_atom else inside
+        bins = np.asarray(self.arrays[f"{name}_bins"])
+        inside = (bins >= first) & (bins <= last)
+        return self._any_atom(inside) if HISTOGRAMS[name].per_atom else inside
 
     def counts_of(self, name: str, frames: BoolArray) -> IntArray:
         """Return the histogram of a quantity in some of the frames, (F,) a mask."""
-        histogram = self.histograms[name]
-        chosen = frames
-        if histogram.quantity.per_atom:
-            chosen = np.repeat(frames, self.n_atoms)
-        values = np.asarray(self.arrays[name])[chosen].astype(np.float64)
-        return np.histogram(values[np.isfinite(values)], histogram.edges)[0]
+        chosen = np.repeat(frames, self.n_atoms) if HISTOGRAMS[name].per_atom else frames
+        n_bins = len(self.histograms[name].counts)
+        bins = np.asarray(self.arrays[f"{name}_bins"])[chosen]
+        return np.bincount(bins, minlength=n_bins)[:n_bins]
 
     def _any_atom(self, atoms: BoolArray) -> BoolArray:
         return np.logical_or.reduceat(atoms, self.arrays["offsets"][:-1])

@@ -125,7 +125,7 @@ def _document(arrays: dict[str, NDArray[Any]], n_frames: int) -> dict[str, Any]:
         "units": "energies eV, positions Å, forces eV/Å",
         "cutoff": CUTOFF,
         "formulas": ["H6O3"],
-        "histograms": {name: _histogram(arrays[name], name) for name in names},
+        "histograms": {name: _histogram(arrays, name) for name in names},
     }
 
 
@@ -137,8 +137,12 @@ def _range(values: NDArray[Any]) -> dict[str, float]:
     return {"min": float(values.min()), "mean": float(values.mean()), "max": float(values.max())}
 
 
-def _histogram(values: NDArray[Any], name: str) -> dict[str, Any]:
+def _histogram(arrays: dict[str, NDArray[Any]], name: str) -> dict[str, Any]:
+    values = arrays[name]
     low, high = float(values.min()), float(values.max())
-    bins = np.arange(low - 0.5, high + 1.0) if name == "neighbours" else N_BINS
-    counts, edges = np.histogram(values, bins)
-    return {"edges": edges.tolist(), "counts": counts.tolist()}
+    edges = np.linspace(low, high, N_BINS + 1)
+    if name == "neighbours":
+        edges = np.arange(low - 0.5, high + 1.0)
+    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    arrays[f"{name}_bins"] = bins.astype(np.uint8)
+    return {"edges": edges.tolist(), "counts": np.bincount(bins, minlength=len(edges) - 1).tolist()}

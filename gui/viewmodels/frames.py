@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from gui.core.datasets import SETS, SEVERITIES, OpenDataset
+from gui.core.datasets import SEVERITIES, OpenDataset
 
 __all__ = ["COLUMNS", "Column", "FrameTableModel"]
 
 Index = QModelIndex | QPersistentModelIndex
+SHORT_SETS = ("\u2013", "train", "valid", "test")
 Values = Callable[[OpenDataset], NDArray[Any]]
 
 
@@ -43,7 +44,7 @@ def _array(name: str) -> Values:
 
 COLUMNS = (
     Column("number", "#", "Number of the frame in the file, counted from 0", lambda d: np.arange(d.n_frames), lambda d, i, v: str(i)),
-    Column("set", "Set", "What the frame is used for", lambda d: d.set_of_frame, lambda d, i, v: SETS[v], False),
+    Column("set", "Set", "What the frame is used for", lambda d: d.set_of_frame, lambda d, i, v: SHORT_SETS[v], False),
     Column("formula", "Formula", "Composition", _array("formula"), lambda d, i, v: d.formula(i), False),
     Column("atoms", "Atoms", "Number of atoms", lambda d: d.n_atoms, lambda d, i, v: str(v)),
     Column("energy", "E / atom", "Energy per atom in eV", _array("energies_per_atom"), _number(4)),
@@ -109,7 +110,7 @@ class FrameTableModel(QAbstractTableModel):
         if described.name == "formula":
             return list(dataset.document["formulas"])
         if described.name in ("set", "finding"):
-            return list(SETS if described.name == "set" else SEVERITIES)
+            return list(SHORT_SETS if described.name == "set" else SEVERITIES)
         values = np.asarray(described.values(dataset))
         finite = np.flatnonzero(np.isfinite(values))
         if not len(finite):

@@ -11,6 +11,7 @@ Beside the data set itself (`Dataset`'s names) the folder holds what is worth lo
 ``force_norms``        (ΣN,)      eV/Å
 ``neighbours``         (ΣN,)      neighbours within the cutoff
 ``nearest``            (ΣN,)      distance to the nearest neighbour, Å
+``..._bins``           as above   bin of the histogram of energies, forces, neighbours, nearest; 255 for none
 ``finding_frames``     (ΣK,)      frames of the findings, one finding after the other
 =====================  =========  ==============================================================================
 
@@ -20,7 +21,6 @@ NaN stands for what is not labelled, not looked at, or not there.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,14 @@ from nequip_openmm.data.dataset import Dataset
 from nequip_openmm.data.findings import Report
 from nequip_openmm.data.scan import GeometryScan
 
-__all__ = ["INDEX", "save_arrays"]
+__all__ = ["INDEX", "NO_BIN", "bins_of", "save_arrays"]
 
 FloatArray = NDArray[np.float64]
 
 INDEX = "dataset.json"
 ARRAYS = ("offsets", "numbers", "positions", "cells", "pbc", "energies", "forces", "stresses")
 N_BINS = 48
+NO_BIN = 255
 
 
 def save_arrays(
@@ -65,28 +66,30 @@ def save_arrays(
         "energies_per_atom": by_frame["energies_per_atom"],
         **by_atom,
     }
-    histograms = {name: _histogram(values).to_dict() for name, values in columns.items()}
+    histograms: dict[str, Any] = {}
+    for name, values in columns.items():
+        edges, bins = bins_of(values)
+        counts = np.bincount(bins[bins != NO_BIN], minlength=max(len(edges) - 1, 0))
+        histograms[name] = {"edges": edges.tolist(), "counts": counts.tolist()}
+        np.save(folder / f"{name}_bins.npy", bins)
     text = json.dumps({**document, "formulas": formulas, "histograms": histograms}, allow_nan=False)
     (folder / INDEX).write_text(text + "\n", encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class _Histogram:
-    """Counts of finite values between ``edges``, the last edge included."""
+def bins_of(values: NDArray[Any]) -> tuple[FloatArray, NDArray[np.uint8]]:
+    """Return edges of a histogram and the bin of every value, `NO_BIN` where that is not finite.
 
-    edges: FloatArray
-    counts: NDArray[np.int64]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"edges": self.edges.tolist(), "counts": self.counts.tolist()}
-
-
-def _histogram(values: NDArray[Any]) -> _Histogram:
-    finite = values[np.isfinite(values)].astype(np.float64)
+    Bins are half-open, the last one closed.
+    """
+    bins = np.full(len(values), NO_BIN, dtype=np.uint8)
+    is_finite = np.isfinite(values)
+    finite = values[is_finite].astype(np.float64)
     if not len(finite):
-        return _Histogram(np.zeros(0), np.zeros(0, dtype=np.int64))
+        return np.zeros(0), bins
     edges = _edges(float(finite.min()), float(finite.max()), bool((finite % 1.0 == 0.0).all()))
-    return _Histogram(edges, np.histogram(finite, edges)[0])
+    places = np.searchsorted(edges, finite, side="right") - 1
+    bins[is_finite] = np.clip(places, 0, len(edges) - 2)
+    return edges, bins
 
 
 def _edges(low: float, high: float, are_counts: bool) -> FloatArray:

@@ -120,6 +120,10 @@ def test_histograms_count_every_finite_value_once(xyz: Path, tmp_path: Path) -> 
         values = np.load(saved / f"{name}.npy")
         edges, counts = histograms[name]["edges"], histograms[name]["counts"]
         assert sum(counts) == np.isfinite(values).sum()
+        np.testing.assert_array_equal(np.histogram(values[np.isfinite(values)], edges)[0], counts)
+        bins = np.load(saved / f"{name}_bins.npy")
+        np.testing.assert_array_equal(np.bincount(bins[bins < 255], minlength=len(counts)), counts)
+        assert ((bins == 255) == ~np.isfinite(values)).all()
         assert len(edges) == len(counts) + 1
         assert min(edges) <= np.nanmin(values)
         assert np.nanmax(values) <= max(edges)

@@ -30,7 +30,7 @@ __all__ = ["FrameTable"]
 
 ROW_HEIGHT = 24
 ARROW = 12  # px for the mark of the sorted column
-PADDING = 20  # px beside the text of a cell
+PADDING = 24  # px beside the text of a cell
 
 
 class FrameTable(QTableView):
@@ -100,7 +100,7 @@ class FrameTable(QTableView):
 
     def _arrange(self) -> None:
         """Hide columns that say nothing; give the others the width of their longest text."""
-        metrics, header = self.fontMetrics(), self.horizontalHeader()
+        metrics, header = QFontMetrics(theme().font(10)), self.horizontalHeader()
         bold = QFontMetrics(theme().font(10, bold=True))
         for number, (column, is_shown) in enumerate(zip(COLUMNS, self._frames.shown_columns())):
             self.setColumnHidden(number, not is_shown)
@@ -121,12 +121,12 @@ class _MarkDelegate(QStyledItemDelegate):
         shifted = QStyleOptionViewItem(option)
         super().paint(painter, shifted, index)
         box = QRectF(option.rect)  # type: ignore[attr-defined]
-        mark = QRectF(box.left() + 8, box.center().y() - 5, 10, 10)
+        mark = QRectF(box.left() + 6, box.center().y() - 5, 10, 10)
         self.paint_mark(painter, mark, value)
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
-        option.text = f"     {option.text}"  # type: ignore[attr-defined]
+        option.text = f"    {option.text}"  # type: ignore[attr-defined]
 
     def paint_mark(self, painter: QPainter, mark: QRectF, value: int) -> None:
         raise NotImplementedError

@@ -56,7 +56,7 @@ class FrameView(QFrame):
             self._set_scale(dataset)
         cell = frame.cell if frame.pbc.any() else None
         self.molecule.setFrame(frame.positions, cell, frame.forces)
-        self._title.setText(f"Frame {index:,}")
+        self._title.setText(f"Frame {index:,}  ·  {SETS[dataset.set_of_frame[index]]}")
         self._facts.setText("  ·  ".join(_facts(dataset, index)))
 
     def clear(self) -> None:
@@ -121,7 +121,7 @@ def _facts(dataset: OpenDataset, index: int) -> list[str]:
     force = float(dataset.arrays["max_forces"][index])
     facts = [f"{energy:.4f} eV/atom".replace("-", "−")] if energy == energy else []
     facts += [f"max |F| {force:.2f} eV/Å"] if force == force else ["no forces"]
-    return [*facts, SETS[dataset.set_of_frame[index]]]
+    return facts
 
 
 if __name__ == "__main__":
