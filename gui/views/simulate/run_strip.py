@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLayout, QWidget
 
-from gui.core.fields import format_duration
+from gui.core.wording import duration
 from gui.core.simulation_record import SimulationRecord
 from gui.jobs import Action, Job, JobState
 from gui.theme import UNIT
@@ -168,11 +168,7 @@ def _facts(job: Job, record: SimulationRecord) -> str:
         if job.progress.speed:
             parts.append(job.progress.speed)
         if job.progress.eta_s is not None and job.state is JobState.RUNNING and record.is_running:
-            parts.append(
-                f"{format_duration(float(f'{job.progress.eta_s:.2g}'))} left"
-                if job.progress.eta_s >= 1
-                else "almost done"
-            )
+            parts.append(f"{duration(job.progress.eta_s)} left")
         if job.silence_s > _NO_NEWS_S:
             parts.insert(0, f"No news for {job.silence_s:.0f} s")
         if not job.is_ours:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gui.core.fields import format_duration
+from gui.core.wording import duration
 
 __all__ = ["verification_text"]
 
@@ -28,8 +28,7 @@ def _speed(answer: Mapping[str, Any]) -> str:
     if not milliseconds or not seconds:
         return ""
     speed = f", {time_ps * 1e-3 / (seconds / 86_400):.3g} ns/day" if time_ps else ""
-    length = format_duration(max(1.0, float(f"{seconds:.2g}")))
-    return f"About {length} in all: {milliseconds:.3g} ms a step{speed}."
+    return f"About {duration(seconds)} in all: {milliseconds:.3g} ms a step{speed}."
 
 
 def _start(answer: Mapping[str, Any]) -> str:

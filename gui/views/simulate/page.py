@@ -1,0 +1,285 @@
+"""The Simulate page: classical dynamics, or quantum nuclei by path integrals, of a model and a structure."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from gui.actions import Action as MenuAction
+from gui.core.kinds import FileKind, kind_of_file
+from gui.jobs import Action, Job
+from gui.session import Session
+from gui.theme import UNIT
+from gui.viewmodels.simulation import PREVIEW, SimulationModel, SimulationState
+from gui.views.common.buttons import button
+from gui.views.common.empty_state import EmptyState
+from gui.views.common.labels import label
+from gui.views.common.page import Page, PageState
+from gui.views.common.segmented import SegmentedControl
+from gui.views.simulate.input_card import InputCard
+from gui.views.simulate.run_panel import RunPanel
+from gui.views.simulate.setup_panel import SetupPanel
+from nequip_openmm.errors import ConfigError
+from nequip_openmm.settings import load_yaml
+
+__all__ = ["SimulatePage"]
+
+MODES = {"classical": "Classical", "quantum": "Quantum nuclei"}
+_MODELS = "Models (*.safetensors)"
+_STRUCTURES = "Structures (*.xyz *.extxyz *.pdb *.cif *.mmcif *.vasp *.traj *.gro POSCAR* CONTCAR*);;All files (*)"
+
+
+class SimulatePage(Page):
+    """Two inputs that both modes share; below them settings, or the run."""
+
+    name, title, icon = "simulate", "Simulate", "simulate"
+
+    def __init__(
+        self, session: Session, parent: QWidget | None = None, *, preview: tuple[str, ...] = PREVIEW
+    ) -> None:
+        super().__init__(session, parent)
+        self.model = SimulationModel(
+            session.jobs, lambda: session.settings.runs_folder, preview, parent=self
+        )
+        self.quantum: QWidget | None = None
+        self.modes = SegmentedControl(MODES, "Mode")
+        self.runButton = button("Show the run", self.model.show_run, role="flat", icon_name="chart")
+        self.modelCard = InputCard("Model", "star", "Drop a trained model here (.safetensors)")
+        self.structureCard = InputCard(
+            "Structure", "molecule", "Drop a structure here (XYZ, PDB, CIF, POSCAR…)"
+        )
+        self.setup = SetupPanel(session, self.model)
+        self.run = RunPanel(session, self.model)
+        self._stack = QStackedWidget()
+        self._build()
+        self._connect()
+        self._restore()
+        self._refresh()
+
+    # --- what the window asks -------------------------------------------------------------------------------------
+
+    def open_file(self, path: Path) -> bool:
+        """Take a model, a structure, or settings of a run."""
+        kind = kind_of_file(path)
+        if kind is FileKind.MODEL:
+            self.choose_model(path)
+        elif kind in (FileKind.STRUCTURE, FileKind.DATASET):
+            self.choose_structure(path)
+        elif kind is FileKind.SIMULATION_SETTINGS:
+            self.choose_settings(path)
+        else:
+            return False
+        return True
+
+    def actions_(self) -> list[MenuAction]:
+        """Return what can be done here."""
+        model = self.model
+        return [
+            MenuAction("run.start-simulation", "Start simulation", self.setup.start, "Ctrl+R", lambda: model.can_start and not model.shows_run),
+            MenuAction("run.pause-simulation", "Pause or resume simulation", self.run.strip.togglePause, "Space", lambda: self._can(Action.PAUSE, Action.RESUME)),
+            MenuAction("run.stop-simulation", "Stop simulation", self._stop, "Ctrl+.", lambda: self._can(Action.STOP)),
+            MenuAction("run.checkpoint-simulation", "Save a checkpoint", self._checkpoint, "", lambda: self._can(Action.CHECKPOINT)),
+            MenuAction("run.continue-simulation", "Continue simulation", model.continue_, "", lambda: self._can(Action.CONTINUE)),
+            MenuAction("file.export-plots", "Export plots…", self.run.save_plots, "Ctrl+E", lambda: model.shows_run),
+            MenuAction("file.export-script", "Export simulate.py…", self.run.save_script, "", lambda: model.job is not None),
+            MenuAction("file.export-trajectory", "Export trajectory…", self.run.save_trajectory, "", lambda: model.job is not None),
+        ]  # fmt: skip
+
+    # --- inputs ---------------------------------------------------------------------------------------------------
+
+    def choose_model(self, path: Path) -> None:
+        """Take a model."""
+        self.model.set_model(Path(path))
+        self._back_to_settings()
+        self._remember()
+
+    def choose_structure(self, path: Path) -> None:
+        """Take a structure."""
+        self.model.set_structure(Path(path))
+        self._back_to_settings()
+        self._remember()
+
+    def choose_settings(self, path: Path) -> None:
+        """Take the settings of a file for ``nequip-openmm md``; paths in it are relative to the working directory there."""
+        try:
+            spec = load_yaml(path)
+        except ConfigError as error:
+            self.session.notifications.error(str(error))
+            return
+        for name in ("model", "structure"):
+            if spec.get(name) is not None:
+                spec[name] = str(_beside(path, Path(str(spec[name]))))
+        self.model.take_spec(spec)
+        self._back_to_settings()
+
+    def show_job(self, job: Job) -> None:
+        """Show a simulation, whoever started it."""
+        if job.kind == "md":
+            self.modes.setValue("classical")
+            self.model.follow(job)
+            self._show_mode()
+        elif job.kind == "pimd":
+            self.modes.setValue("quantum")
+            self._show_mode()
+            if self.quantum is not None and hasattr(self.quantum, "model"):
+                self.quantum.model.follow(job)
+
+    def _browse_model(self) -> None:
+        self.session.dialogs.open_files(
+            "Choose a model", lambda paths: self.choose_model(paths[0]), kinds=_MODELS
+        )
+
+    def _browse_structure(self) -> None:
+        self.session.dialogs.open_files(
+            "Choose a structure", lambda paths: self.choose_structure(paths[0]), kinds=_STRUCTURES
+        )
+
+    def _drop(self, path: Path) -> None:
+        """Take a file that was dropped on either card, for what it is."""
+        if not self.open_file(path):
+            self.session.notifications.warn(f"{path.name} is neither a model nor a structure.")
+
+    # --- keeping up -----------------------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        model = self.model
+        findings = model.findings()
+        facts = model.model.facts if model.model is not None else ""
+        self.modelCard.setFile(model.model_path, facts)
+        self.modelCard.setFindings([f for f in findings if f.field == "model"])
+        facts = model.structure.facts if model.structure is not None else ""
+        is_reading = model._setup_state() is SimulationState.LOADING
+        self.structureCard.setFile(model.structure_path, "Reading…" if is_reading else facts)
+        self.structureCard.setFindings([f for f in findings if f.field == "structure"])
+        if self.quantum is not None and hasattr(self.quantum, "model"):
+            self.quantum.model.set_model(model.model_path)
+            self.quantum.model.set_structure(model.structure_path)
+
+    def _show_state(self, _state: SimulationState | None = None) -> None:
+        if self.modes.value() == "classical":
+            self.state = PageState(self.model.state.value)
+            self._stack.setCurrentWidget(self.run if self.model.shows_run else self.setup)
+        is_set_up = self.modes.value() == "quantum" or not self.model.shows_run
+        for card in (self.modelCard, self.structureCard):
+            card.setVisible(is_set_up)
+        self.runButton.setVisible(
+            self.modes.value() == "classical"
+            and self.model.job is not None
+            and not self.model.shows_run
+        )
+
+    def _show_mode(self, _mode: str = "") -> None:
+        if self.modes.value() == "quantum":
+            if self.quantum is None:
+                self.quantum = self._make_quantum()
+                self._stack.addWidget(self.quantum)
+                self._refresh()
+            self._stack.setCurrentWidget(self.quantum)
+        self._show_state()
+
+    def _make_quantum(self) -> QWidget:
+        try:
+            from gui.views.quantum.page import QuantumPage
+
+            return QuantumPage(self.session)
+        except Exception:  # noqa: BLE001 one mode that cannot be loaded leaves the other
+            logging.getLogger(__name__).error(traceback.format_exc())
+            return EmptyState(
+                "quantum", "Quantum nuclei", "This mode could not be loaded; the log says why."
+            )
+
+    def _back_to_settings(self) -> None:
+        if self.model.shows_run:
+            self.model.set_up()
+
+    def _can(self, *actions: Action) -> bool:
+        job = self.model.job
+        return (
+            job is not None and self.model.shows_run and any(job.can(action) for action in actions)
+        )
+
+    def _stop(self) -> None:
+        if self.model.job is not None:
+            self.model.job.stop()
+
+    def _checkpoint(self) -> None:
+        if self.model.job is not None:
+            self.model.job.checkpoint()
+
+    # --- memory ---------------------------------------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        paths = {"model": self.model.model_path, "structure": self.model.structure_path}
+        self.session.settings.set_page(
+            self.name, {k: str(v) for k, v in paths.items() if v is not None}
+        )
+
+    def _restore(self) -> None:
+        kept = {k: Path(str(v)) for k, v in self.session.settings.page(self.name).items()}
+        if "model" in kept and kept["model"].is_file():
+            self.model.set_model(kept["model"])
+        if "structure" in kept and kept["structure"].is_file():
+            self.model.set_structure(kept["structure"])
+
+    # --- building -------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self.model.inputs_changed.connect(self._refresh)
+        self.model.state_changed.connect(self._show_state)
+        self.model.run_changed.connect(self._show_state)
+        self.model.failed.connect(self.session.notifications.error)
+        self.modes.chosen.connect(self._show_mode)
+        for card, browse in (
+            (self.modelCard, self._browse_model),
+            (self.structureCard, self._browse_structure),
+        ):
+            card.file_dropped.connect(self._drop)
+            card.browse_requested.connect(browse)
+        self.session.model_chosen.connect(self.choose_model)
+        self.session.structure_chosen.connect(self.choose_structure)
+        self.session.settings_chosen.connect(self._take_settings)
+        self.session.job_shown.connect(self.show_job)
+
+    def _take_settings(self, path: Path) -> None:
+        if kind_of_file(Path(path)) is FileKind.SIMULATION_SETTINGS:
+            self.choose_settings(Path(path))
+
+    def _build(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(UNIT)
+        head.addWidget(label("Simulate", "title"))
+        head.addStretch(1)
+        head.addWidget(self.runButton)
+        head.addWidget(self.modes)
+        inputs = QHBoxLayout()
+        inputs.setSpacing(2 * UNIT)
+        inputs.addWidget(self.modelCard, 1)
+        inputs.addWidget(self.structureCard, 1)
+        for widget in (self.setup, self.run):
+            self._stack.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(3 * UNIT, 2 * UNIT, 3 * UNIT, 2 * UNIT)
+        column.setSpacing(2 * UNIT)
+        column.addLayout(head)
+        column.addLayout(inputs)
+        column.addWidget(self._stack, 1)
+
+
+def _beside(settings: Path, path: Path) -> Path:
+    """Return a path of a settings file: as it is where that exists, else beside the file."""
+    return path if path.is_absolute() or path.exists() else settings.parent / path
+
+
+def _demo() -> SimulatePage:
+    from gui.demo import demo_session
+
+    return SimulatePage(demo_session())
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 936, 620)
