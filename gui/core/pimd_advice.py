@@ -71,6 +71,9 @@ def advice_for(
     if state == "waiting" and waiting:
         offers = (Offer.RESTART_DRIVER, Offer.STOP, Offer.SHOW_LOGS)
         return Advice("warn", waiting, f"i-PI is waiting for it. {kept}", offers)
+    if state == "waiting":
+        text = "i-PI goes on when it is ready. Loading a model takes some seconds, the first time more."
+        return Advice("info", "The driver is loading the model", text)
     if state == "finished":
         text = f"{total:,} steps are done."
         offers = (Offer.REPORT, Offer.MORE_BEADS, Offer.RUN_LONGER)
@@ -89,8 +92,15 @@ def advice_for(
 def _failure(error: dict[str, Any], kept: str, step: int) -> Advice:
     code = str(error.get("code") or "")
     title = str(error.get("title") or "The run has failed.")
-    hint = " ".join(filter(None, (str(error.get("hint") or ""), kept if step else "")))
+    hint = " ".join(filter(None, (_spoken(error), kept if step else "")))
     return Advice("error", _capital(title), hint, _OFFERS.get(code, _ANY if step else _NEW))
+
+
+def _spoken(error: dict[str, Any]) -> str:
+    """Return the hint without what is for the command line: a button says that better."""
+    sentences = str(error.get("hint") or "").rstrip(".").replace("; ", ". ").split(". ")
+    kept = [sentence for sentence in sentences if sentence and "--" not in sentence]
+    return "".join(f"{_capital(sentence)}. " for sentence in kept).strip()
 
 
 _ANY = (Offer.RESUME, Offer.SHOW_LOGS, Offer.SETTINGS)

@@ -142,6 +142,11 @@ class FakeRun:
             f"{s} {x:.6f} {y:.6f} {z:.6f}" for s, (x, y, z) in zip(ELEMENTS, POSITIONS)
         )
         (self.folder / "start.xyz").write_text(f"6\n# CELL(H): ...\n{rows}\n", "utf-8")
+        look = "Properties=species:S:1:pos:R:3 pbc=" + (
+            '"T T T"' if self.is_periodic else '"F F F"'
+        )
+        lattice = 'Lattice="10 0 0 0 10 0 0 0 10" ' if self.is_periodic else ""
+        (self.folder / "template.xyz").write_text(f"6\n{lattice}{look}\n{rows}\n", "utf-8")
         text = "kind: pimd\n" + "".join(f"{k}: {json.dumps(v)}\n" for k, v in self.spec.items())
         (self.folder / "spec.yaml").write_text(text, "utf-8")
         (self.folder / "ipi.log").write_text(
@@ -277,16 +282,18 @@ PREVIEW: dict[str, Any] = {
 def finished_run(parent: QObject | None = None, **settings: Any) -> QuantumRun:
     """Return a run that has been read, in a folder that is thrown away at some time."""
     from gui.jobs.job import Job
-    from gui.jobs.states import JobState
     from gui.viewmodels.quantum_run import QuantumRun
+    from nequip_openmm.runs import read_events
 
     folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-demo-")) / "methanol-32beads"
     fake = FakeRun(folder, **{"beads": 32, "steps": 8000, **settings})
     job = Job("pimd", folder, is_ours=False, parent=parent)
-    job._receive([fake.hello(), fake.event("status", state="running")])
+    fake.hello()
+    fake.event("status", state="starting", server=4241, drivers=[4242])
+    fake.event("status", state="running")
     fake.finish()
-    job._receive([fake.event("done", reason="finished", step=fake.step)])
-    job.state = JobState.FINISHED
+    fake.event("done", reason="finished", step=fake.step)
+    job._receive(list(read_events(folder / "events.jsonl")))
     run = QuantumRun(job, parent=parent)
     run.refresh_all()
     return run

@@ -18,10 +18,11 @@ HEADINGS = {
     "Atoms": "Element and how many atoms of it",
     "K virial / meV": "Centroid-virial estimator of the kinetic energy of an atom",
     "K primitive / meV": "Primitive estimator; its mean shows errors of the time step first",
-    "Classical / meV": "3/2 k_B T, what a classical atom would have",
     "r gyration / Å": "Mean size of a ring polymer",
 }
 EVERY = 20  # ticks of the clock
+ROW_HEIGHT = 28
+MOST_ROWS = 5  # that are seen without scrolling
 
 
 class AveragesModel(QAbstractTableModel):
@@ -31,9 +32,9 @@ class AveragesModel(QAbstractTableModel):
         super().__init__()
         self._rows: list[tuple[str, ...]] = []
 
-    def set_averages(self, averages: list[Averages], classical: float | None) -> None:
+    def set_averages(self, averages: list[Averages]) -> None:
         """Show other means."""
-        rows = [_row(one, classical) for one in averages]
+        rows = [_row(one) for one in averages]
         if len(rows) != len(self._rows):
             self.beginResetModel()
             self._rows = rows
@@ -89,29 +90,35 @@ class AveragesTable(QTableView):
         self.setEditTriggers(QTableView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.verticalHeader().setDefaultSectionSize(32)
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self._fit()
         clock().register(self)
 
     def setRun(self, run: QuantumRun | None) -> None:
         """Show another run."""
         self._run = run
         self._ticks = 0
-        self._model.set_averages([], None)
+        self._model.set_averages([])
 
     def refresh(self) -> None:
         """Take new means once a second; the clock calls this."""
         self._ticks += 1
         if self._run is not None and self._ticks % EVERY == 1:
-            self._model.set_averages(self._run.averages(), self._run.classical)
+            self._model.set_averages(self._run.averages())
+            self._fit()
+
+    def _fit(self) -> None:
+        """Take no more room than the rows need."""
+        rows = min(max(self._model.rowCount(), 2), MOST_ROWS)
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * ROW_HEIGHT + 4)
 
 
-def _row(one: Averages, classical: float | None) -> tuple[str, ...]:
+def _row(one: Averages) -> tuple[str, ...]:
     name = "All" if one.element == ALL else one.element
     return (
         f"{name}  ({one.n_atoms})",
         rounded(one.virial),
         rounded(one.primitive),
-        "–" if classical is None else f"{classical:.1f}",
         rounded(one.gyration),
     )
 

@@ -16,6 +16,7 @@ __all__ = ["BandPlot", "heading", "restyle_plot", "styled_plot"]
 FloatArray = NDArray[np.float64]
 BAND = 0.18  # opacity
 CURVE_WIDTH = 1.5
+MIN_HEIGHT = 96
 
 
 class BandPlot(QWidget):
@@ -37,7 +38,8 @@ class BandPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(heading(title, unit))
+        if title:
+            layout.addLayout(heading(title, unit))
         layout.addWidget(self._plot, 1)
         theme().changed.connect(self._restyle)
         self._restyle()
@@ -113,6 +115,7 @@ def styled_plot(name: str, x_title: str) -> pg.PlotWidget:
     plot = pg.PlotWidget(background=None)
     plot.setStyleSheet("background: transparent; border: none;")
     plot.setAccessibleName(f"Plot of {name}")
+    plot.setMinimumHeight(MIN_HEIGHT)
     item = plot.getPlotItem()
     item.hideButtons()
     item.setMenuEnabled(False)

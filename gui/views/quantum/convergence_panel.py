@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
@@ -137,7 +139,7 @@ class ConvergencePanel(QWidget):
             self.banner.show_("error", "The series has stopped", series.problem)
         elif has_points:
             verdict = series.verdict
-            buttons = {}
+            buttons: dict[str, Callable[[], object]] = {}
             if verdict.beads is not None and verdict.outcome is Outcome.CONVERGED:
                 buttons = {f"Use {verdict.beads} beads": lambda: self._use(verdict.beads)}
             self.banner.show_(TONES[verdict.outcome], verdict.outcome.value, verdict.text, buttons)

@@ -12,6 +12,8 @@ from gui.views.common.live_plot import LivePlot
 
 __all__ = ["CurvesPanel", "PlotCard"]
 
+PLOT_HEIGHT = 18 * UNIT  # at least
+
 
 class PlotCard(QFrame):
     """A plot on a surface.
@@ -35,6 +37,7 @@ class PlotCard(QFrame):
         self.setProperty("role", "card")
         self.plot = LivePlot(title, unit, "time / ps")
         self.plot.setStatistics(has_statistics)
+        self.plot.setMinimumHeight(PLOT_HEIGHT)
         self._pick = pick
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * UNIT, UNIT + 4, UNIT + 4, UNIT)
@@ -55,7 +58,7 @@ class CurvesPanel(QWidget):
         super().__init__(parent)
         self._run: QuantumRun | None = None
         self.cards = {
-            "drift": PlotCard("Drift of the conserved quantity", "meV/atom", _only("drift")),
+            "drift": PlotCard("Energy drift", "meV/atom", _only("drift")),
             "potential": PlotCard(
                 "Potential energy", "eV", _only("potential"), has_statistics=True
             ),
@@ -107,10 +110,7 @@ class CurvesPanel(QWidget):
             card.setVisible(name in names)
             self._grid.removeWidget(card)
         for index, name in enumerate(names):
-            columns = (
-                2 if len(names) <= 4 else 3
-            )  # of one width, so that times lie below each other
-            self._grid.addWidget(self.cards[name], index // columns, index % columns)
+            self._grid.addWidget(self.cards[name], index // 2, index % 2)
 
 
 def _only(column: str) -> Callable[[tuple[str, ...]], dict[str, str]]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QVBoxLayout, QWidget
 
 from gui.theme import UNIT, theme
 from gui.viewmodels.quantum_run import ALL, QuantumRun
 from gui.views.common.clock import clock
 from gui.views.common.live_plot import LivePlot
 from gui.views.common.segmented import SegmentedControl
-from gui.views.quantum.band_plot import BandPlot
+from gui.views.quantum.band_plot import BandPlot, heading
 from nequip_openmm.analysis.statistics import Mean
 
 __all__ = ["KineticPanel", "rounded"]
 
-ESTIMATORS = {"kinetic_cv": ("centroid virial", "curve1"), "kinetic_td": ("primitive", "curve2")}
+ESTIMATORS = {"kinetic_cv": ("virial", "curve1"), "kinetic_td": ("primitive", "curve2")}
 EVERY = 20  # ticks of the clock between running means, whose errors take a while
 
 
@@ -35,10 +35,14 @@ class KineticPanel(QFrame):
         self.viewControl = SegmentedControl(
             {"mean": "Mean", "samples": "Samples"}, "Kinetic energy as"
         )
-        self.samples = LivePlot("Kinetic energy of an atom", "meV", "time / ps")
-        self.running = BandPlot("Kinetic energy of an atom", "meV", "time / ps")
+        self.samples = LivePlot("", "meV", "time / ps")
+        self.running = BandPlot("", "", "time / ps")
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setToolTip(
+            "Kinetic energy of an atom by the centroid-virial and the primitive estimator, with errors; "
+            "both agree where the time step is short enough"
+        )
         self._build()
         self.elementBox.currentIndexChanged.connect(self._bind)
         self.viewControl.chosen.connect(self._choose_view)
@@ -50,6 +54,7 @@ class KineticPanel(QFrame):
         """Show another run."""
         self._run = run
         self.elementBox.clear()
+        self.elementBox.addItem("All atoms", ALL)
         self.samples.clear()
         self.running.clear()
         self.legend.clear()
@@ -79,8 +84,7 @@ class KineticPanel(QFrame):
         self._tell_means()
 
     def _on_rows(self) -> None:
-        if self.elementBox.count() == 0 and self._run is not None:
-            self.elementBox.addItem("All atoms", ALL)
+        if self.elementBox.count() == 1 and self._run is not None:
             for symbol in self._run.elements:
                 self.elementBox.addItem(symbol, symbol)
 
@@ -106,11 +110,11 @@ class KineticPanel(QFrame):
             return
         means = {"kinetic_cv": one.virial, "kinetic_td": one.primitive}
         parts = [
-            f"<span style='color:{theme().token(token)}'>━</span> {word} <b>{rounded(means[name])}</b> meV"
+            f"<span style='color:{theme().token(token)}'>━</span> {word} <b>{rounded(means[name])}</b>"
             for name, (word, token) in ESTIMATORS.items()
         ]
         parts.append(
-            f"<span style='color:{theme().token('target')}'>╌╌</span> classical {run.classical:.1f} meV"
+            f"<span style='color:{theme().token('target')}'>╌╌</span> classical {run.classical:.1f}"
         )
         self.legend.setText("&nbsp;&nbsp;&nbsp;".join(parts))
 
@@ -121,26 +125,29 @@ class KineticPanel(QFrame):
     def _build(self) -> None:
         for word, token in ESTIMATORS.values():
             self.samples.addCurve(word, token)
-        controls = QHBoxLayout()
-        controls.setSpacing(UNIT)
-        controls.addWidget(self.legend, 1)
-        controls.addWidget(self.elementBox)
-        controls.addWidget(self.viewControl)
+        head = heading("Kinetic energy of an atom", "meV")
+        head.addWidget(self.elementBox)
+        head.addWidget(self.viewControl)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * UNIT, UNIT + 4, UNIT + 4, UNIT)
         layout.setSpacing(UNIT // 2)
+        layout.addLayout(head)
         layout.addWidget(self.samples, 1)
         layout.addWidget(self.running, 1)
-        layout.addLayout(controls)
+        layout.addWidget(self.legend)
 
 
 def rounded(mean: Mean) -> str:
-    """Return value and error to two digits of the error, such as ``152.0 ± 0.7``; only the value where no error is known."""
+    """Return value and error, such as ``152.0 ± 0.7``; only the value where no error is known.
+
+    Errors have two digits up to 35, else one.
+    """
     if not math.isfinite(mean.value):
         return "–"
     if not (math.isfinite(mean.error) and mean.error > 0):
         return f"{mean.value:.4g}"
-    digits = max(0, 1 - math.floor(math.log10(mean.error)))
+    exponent = math.floor(math.log10(mean.error))
+    digits = max(0, (1 if mean.error < 3.5 * 10.0**exponent else 0) - exponent)
     return f"{mean.value:.{digits}f} ± {mean.error:.{digits}f}"
 
 

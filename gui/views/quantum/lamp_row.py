@@ -41,6 +41,7 @@ class LampWidget(QFrame):
     def __init__(self, lamp: Lamp, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lamp = lamp
+        self._can_restart = False
         self._icon = QLabel()
         self._name = label(lamp.name)
         self._word = label("", "muted")
@@ -57,10 +58,10 @@ class LampWidget(QFrame):
         theme().changed.connect(self._draw)
         self._draw()
 
-    def setLamp(self, lamp: Lamp) -> None:
-        """Show what the process does now."""
-        if lamp != self._lamp:
-            self._lamp = lamp
+    def setLamp(self, lamp: Lamp, *, can_restart: bool = False) -> None:
+        """Show what the process does now, and whether it can be started again if it died."""
+        if (lamp, can_restart) != (self._lamp, self._can_restart):
+            self._lamp, self._can_restart = lamp, can_restart
             self._draw()
 
     def text(self) -> str:
@@ -74,7 +75,7 @@ class LampWidget(QFrame):
         self._name.setText(lamp.name)
         self._word.setText(lamp.state.value)
         restyle(self._word, "role", token if token in ("ok", "warn", "error") else "muted")
-        self.restartButton.setVisible(lamp.can_be_restarted)
+        self.restartButton.setVisible(self._can_restart and lamp.can_be_restarted)
         process = f" (process {lamp.pid})" if lamp.pid else ""
         self.setToolTip(f"{lamp.name}{process}: {lamp.detail or lamp.state.value}")
         self.setAccessibleName(f"{lamp.name}: {lamp.state.value}")
@@ -114,7 +115,7 @@ class LampRow(QWidget):
         self._make_room(len(shown))
         for widget, (number, lamp) in zip(self._drivers, shown):
             widget.setProperty("number", number)
-            widget.setLamp(lamp)
+            widget.setLamp(lamp, can_restart=lamps.server.is_alive)
         self._more.setVisible(len(numbered) > MOST_SHOWN)
         self._more.setText(f"{lamps.n_working} of {len(numbered)} drivers work")
 

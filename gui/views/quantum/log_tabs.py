@@ -70,9 +70,9 @@ class LogTabs(QTabWidget):
         """Show the logs of another run."""
         self._folder, self._names = folder, []
         while self.count():
-            widget = self.widget(0)
+            if (widget := self.widget(0)) is not None:
+                widget.deleteLater()
             self.removeTab(0)
-            widget.deleteLater()
 
     def setLamps(self, lamps: Lamps) -> None:
         """Show a tab for each process that there is, with a mark on those that died."""

@@ -25,7 +25,9 @@ FROM_THE_STRUCTURE = "from the structure"
 
 def _method_editor(spec: FieldSpec) -> FieldEditor:
     """Return the editor of the modes that this page offers."""
-    choices = {key: text for key, text in spec.choices.items() if key in MODES}
+    choices: dict[str | None, str] = {
+        key: text for key, text in spec.choices.items() if key in MODES
+    }
     return make_editor(replace(spec, choices=choices), "Method", None, METHODS)
 
 

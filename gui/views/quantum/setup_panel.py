@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
@@ -22,9 +23,9 @@ from ipi_driver.inputs.spec import PimdSpec
 __all__ = ["SetupPanel"]
 
 CHECK_AFTER_MS = 600
-SIDE_WIDTH = 304
+SIDE_WIDTH = 280
 LOOKS = {
-    QuantumState.EMPTY: ("info", "muted", "Choose a model and a structure"),
+    QuantumState.EMPTY: ("info", "muted", "Not complete"),
     QuantumState.CHECKING: ("starting", "accent", "Checking model and structure…"),
     QuantumState.INVALID: ("error", "error", "Not ready"),
     QuantumState.READY: ("ok", "ok", "Ready to start"),
@@ -147,6 +148,7 @@ class SetupPanel(QWidget):
         else:
             self._hint.setText(f"{beads} beads")
             self._hint_detail.setText(_reason(model))
+        self._show_length()
         few = model.missing_energy
         is_few = (
             few is not None
@@ -155,6 +157,14 @@ class SetupPanel(QWidget):
             and chosen < beads
         )
         self.form.set_note("beads", f"Hint: {beads}" if is_few else "", "warning")
+
+    def _show_length(self) -> None:
+        steps, timestep = (
+            self._model.values.get("steps"),
+            self._model.values.get("timestep") or 0.25,
+        )
+        text = f"{steps * timestep / 1000:g} ps" if isinstance(steps, int) else ""
+        self.form.set_note("steps", text, "hint")
 
     def _show(self) -> None:
         model = self._model
@@ -175,7 +185,7 @@ class SetupPanel(QWidget):
             missing = [
                 n for n, p in (("model", model.model), ("structure", model.structure)) if p is None
             ]
-            return f"Missing: {' and '.join(missing)}."
+            return f"Choose a {' and a '.join(missing)} first."
         if state is QuantumState.INVALID:
             return model.problem or model.invalid()
         if model.found is None:
@@ -198,7 +208,7 @@ class SetupPanel(QWidget):
         self._model.previewed.connect(self._show_preview)
         theme().changed.connect(self._show)
 
-    def _show_preview(self, found: dict) -> None:  # type: ignore[type-arg]
+    def _show_preview(self, found: dict[str, Any]) -> None:
         self.preview = PreviewDialog(found, self)
         self.preview.export_asked.connect(self.export)
         self.preview.show()
