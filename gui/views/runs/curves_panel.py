@@ -35,7 +35,7 @@ class CurvesPanel(QWidget):
         self._shown: tuple[object, ...] = ()
         self.quantityBox = QComboBox()
         self.quantityBox.setAccessibleName("Quantity")
-        self.quantityBox.setMinimumWidth(220)
+        self.quantityBox.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.quantityBox.activated.connect(lambda _index: self.refresh())
         self.exportButton = IconButton("export", "Export as PNG, SVG or CSV…", self._ask_export)
         self.note = label("", "muted")

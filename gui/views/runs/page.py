@@ -244,7 +244,7 @@ class RunsPage(Page):
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(upper)
         splitter.addWidget(lower)
-        splitter.setSizes([330, 330])
+        splitter.setSizes([350, 310])
         return splitter
 
     def _filters(self) -> QHBoxLayout:
