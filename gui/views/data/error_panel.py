@@ -101,6 +101,10 @@ class ErrorPanel(QWidget):
         self._details = "\n".join(part for part in parts if part)
         self.setAccessibleName(f"Error: {complaint.problem}")
 
+    def place(self) -> str:
+        """Return where in the file it is."""
+        return self._place.text()
+
     def details(self) -> str:
         """Return all that is known, for a report."""
         return self._details

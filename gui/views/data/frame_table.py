@@ -156,7 +156,7 @@ if __name__ == "__main__":
     def make() -> QWidget:
         """Return a table of made-up frames."""
         model = FrameTableModel()
-        model.set_dataset(demo_dataset(100_000))
+        model.set_dataset(demo_dataset(20_000))
         return FrameTable(model)
 
     show(make, 480, 400)

@@ -56,6 +56,10 @@ class LoadingPanel(QWidget):
         self._text.setText("Starting…")
         self._bar.setRange(0, 0)
 
+    def text(self) -> str:
+        """Return what is said."""
+        return self._text.text()
+
     def setProgress(self, done: int, total: int, text: str) -> None:
         """Show how far it is; without a number the bar only moves."""
         words = text[:1].upper() + text[1:]

@@ -105,6 +105,7 @@ class Overview(QWidget):
     def _connect_parts(self) -> None:
         model = self._model
         self.table.frame_picked.connect(self._look_at)
+        self.rows.modelReset.connect(self._keep_row)
         self.frame.step_wanted.connect(self.table.step)
         self.histograms.picked.connect(self._pick_bins)
         self.findings.picked.connect(lambda n: model.pick_finding(n if n >= 0 else None))
@@ -114,6 +115,10 @@ class Overview(QWidget):
         self.split.changed.connect(lambda changes: model.change_split(**changes))
         self.split.set_picked.connect(model.pick_set)
         self.split.continued.connect(self.continued)
+
+    def _keep_row(self) -> None:
+        """Rows were sorted or filtered anew: the frame that is looked at is in another one."""
+        self.table.showFrame(self._model.frame)
 
     def _look_at(self, frame: int) -> None:
         if frame != self._model.frame:

@@ -76,6 +76,14 @@ class SplitEditor(QFrame):
         self._seed.valueChanged.connect(lambda value: self._tell("seed", value))
         self._method.chosen.connect(lambda method: self._tell("method", method))
 
+    def box(self, name: str) -> QSpinBox:
+        """Return the editor of ``n_train``, ``n_valid`` or ``n_test``."""
+        return self._boxes[name]
+
+    def problem(self) -> str:
+        """Return why the data cannot be divided so; empty where they can."""
+        return self._problem.text()
+
     def setDataset(self, dataset: OpenDataset) -> None:
         """Show how a data set is divided."""
         split, n_frames = dataset.split, dataset.n_frames
