@@ -12,6 +12,7 @@ from gui.core.kinds import FileKind, kind_of_file
 from gui.dialogs import Answers, Dialogs
 from gui.jobs import Job, Jobs, Task
 from gui.jobs.commands import PROGRAM
+from gui.jobs.follower import is_at_work
 from gui.notifications import Notifications
 from gui.settings import SettingsStore
 from gui.theme import theme
@@ -27,6 +28,9 @@ PAGE_OF_KIND = {
     FileKind.TRAINING_SETTINGS: "train",
     FileKind.SIMULATION_SETTINGS: "simulate",
 }
+
+
+N_LOOKED_AT = 50  # newest runs that may still be at work
 
 
 class Session(QObject):
@@ -71,6 +75,7 @@ class Session(QObject):
     ) -> None:
         super().__init__(parent)
         self.settings = settings or SettingsStore(parent=self)
+        self.has_dialogs = dialogs is not None
         self.dialogs: Dialogs = dialogs or Answers()
         self.program = list(program)
         self.jobs = Jobs(self.program, parent=self)
@@ -130,6 +135,13 @@ class Session(QObject):
                 FileKind.STRUCTURE: self.structure_chosen,
             }.get(kind, self.settings_chosen)
             signal.emit(path)
+
+    def attach_running(self) -> None:
+        """Find the runs that were left running, or were started elsewhere, in the folder of runs."""
+        for folder in self.jobs.find_runs(self.settings.runs_folder)[:N_LOOKED_AT]:
+            if is_at_work(folder):
+                job = self.jobs.attach(folder)
+                job.is_live = True
 
     def show_run(self, folder: Path) -> Job | None:
         """Attach to the run in a folder and show it; None, and a notification, if there is none."""

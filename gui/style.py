@@ -37,6 +37,19 @@ QFrame[role="banner"][tone="ok"] { background: $ok_soft; border: none; border-ra
 QFrame[role="banner"][tone="warn"] { background: $warn_soft; border: none; border-radius: 8px; }
 QFrame[role="banner"][tone="error"] { background: $error_soft; border: none; border-radius: 8px; }
 
+QFrame[role="banner"][floats="true"][tone="info"] { border: 1px solid $accent; }
+QFrame[role="banner"][floats="true"][tone="ok"] { border: 1px solid $ok; }
+QFrame[role="banner"][floats="true"][tone="warn"] { border: 1px solid $warn; }
+QFrame[role="banner"][floats="true"][tone="error"] { border: 1px solid $error; }
+QFrame[role="bar"] { background: $surface; border: none; border-top: 1px solid $border; }
+QFrame[role="rail"] { background: $surface; border: none; border-right: 1px solid $border; }
+QFrame[role="side"] { background: $surface; border: none; border-left: 1px solid $border; }
+QFrame[role="popup"] { background: $surface; border: 1px solid $border_strong; border-radius: 12px; }
+QFrame[role="choice"] { background: $surface; border: 1px solid $border; border-radius: 12px; }
+QFrame[role="choice"]:hover { border-color: $accent; }
+QFrame[role="choice"]:focus { border: 1px solid $accent; }
+QFrame[role="drop"] { background: $accent_soft; border: 2px dashed $accent; border-radius: 16px; }
+
 /* buttons */
 QPushButton, QToolButton[role="button"] {
     background: $surface; border: 1px solid $border_strong; border-radius: 6px; padding: 5px 14px; min-height: 20px;
@@ -58,6 +71,26 @@ QPushButton[role="flat"]:disabled { color: $faint; }
 QPushButton[role="flat"]:checked { background: $accent_soft; }
 QPushButton[role="chip"] { background: $accent_soft; color: $accent; border: 1px solid transparent; border-radius: 10px; padding: 0px 10px; min-height: 18px; font-size: $pt9; }
 QPushButton[role="chip"]:hover, QPushButton[role="chip"]:focus { border-color: $accent; }
+QPushButton[role="chip-warn"] { background: $warn_soft; color: $warn; border: 1px solid transparent; border-radius: 10px; padding: 0px 10px; min-height: 18px; font-size: $pt9; font-weight: 600; }
+QPushButton[role="chip-warn"]:hover, QPushButton[role="chip-warn"]:focus { border-color: $warn; }
+QPushButton[role="link"] { background: transparent; border: 1px solid transparent; border-radius: 4px; color: $accent; padding: 0px 6px; min-height: 16px; }
+QPushButton[role="link"]:hover { background: $hover; }
+QPushButton[role="link"]:focus { border-color: $accent; }
+QPushButton[role="link"]:disabled { color: $faint; }
+QPushButton[role="toggle"] { background: transparent; color: $muted; border: 1px solid $border; border-radius: 10px; padding: 0px 10px; min-height: 18px; font-size: $pt9; }
+QPushButton[role="toggle"]:hover, QPushButton[role="toggle"]:focus { border-color: $accent; }
+QPushButton[role="toggle"]:checked { background: $accent_soft; color: $accent; border-color: $accent_soft; }
+QPushButton[role="name"] { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px 4px; min-height: 18px; text-align: left; }
+QPushButton[role="name"]:hover { color: $accent; }
+QPushButton[role="name"]:focus { border-color: $accent; }
+QPushButton[role="row"] { background: transparent; border: 1px solid transparent; border-radius: 6px; padding: 4px 8px; text-align: left; }
+QPushButton[role="row"]:hover { background: $hover; }
+QPushButton[role="row"]:focus { border-color: $accent; }
+QToolButton[role="page"] { border-radius: 8px; color: $muted; font-size: $pt9; padding: 6px 0px 2px 0px; }
+QToolButton[role="page"]:hover { background: $hover; color: $text; }
+QToolButton[role="page"]:checked { background: $accent_soft; color: $accent; font-weight: 600; }
+QToolButton[role="page"]:focus { border: 1px solid $accent; }
+QToolButton::menu-indicator { image: none; width: 0; }
 QPushButton[role="fold"] { background: transparent; border: 1px solid transparent; padding: 4px 8px 4px 2px; font-weight: 600; text-align: left; }
 QPushButton[role="fold"]:hover { color: $accent; }
 QPushButton[role="fold"]:focus { border-color: $accent; }
@@ -114,6 +147,7 @@ QAbstractItemView { background: $surface; border: 1px solid $border; border-radi
 QAbstractItemView::item { padding: 4px 8px; }
 QAbstractItemView::item:hover { background: $hover; }
 QAbstractItemView::item:selected { background: $accent_soft; color: $text; }
+QListView[role="plain"] { border: none; background: transparent; }
 QHeaderView { background: $surface; border: none; }
 QHeaderView::section { background: $surface; color: $muted; border: none; border-bottom: 1px solid $border; padding: 6px 8px; font-weight: 600; }
 QTabWidget::pane { border: none; border-top: 1px solid $border; }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-__all__ = ["Follower", "is_running", "terminate"]
+__all__ = ["Follower", "is_at_work", "is_running", "terminate"]
 
 CHUNK = 1 << 18  # bytes a turn
 INTERVAL_MS = 250
@@ -95,6 +96,20 @@ def is_running(pid: int, since: float | None = None) -> bool:
     return began is None or since is None or began <= since + CLOCK_SLACK_S
 
 
+def is_at_work(folder: Path) -> bool:
+    """Return whether the last program that said hello in a run's folder is still there and has not said done."""
+    last: dict[str, Any] = {}
+    try:
+        with (folder / "events.jsonl").open("rb") as file:
+            for line in file:
+                if b'"ev": "hello"' in line or b'"ev": "done"' in line:
+                    last = _parsed(line) or last
+    except OSError:
+        return False
+    is_open = last.get("ev") == "hello" and isinstance(last.get("pid"), int)
+    return is_open and is_running(last["pid"], last.get("t"))
+
+
 def terminate(pid: int, since: float | None, number: int = signal.SIGTERM) -> bool:
     """Send a signal to the process that said hello, if it still runs; return whether it was sent."""
     if not is_running(pid, since) or not _is_ours(pid):
@@ -121,8 +136,6 @@ def _began(pid: int) -> float | None:
         uptime = float(Path("/proc/uptime").read_text().split()[0])
     except (OSError, ValueError):
         return None
-    import time
-
     fields = text.rpartition(")")[2].split()
     if fields[0] == "Z":
         return float("inf")

@@ -92,6 +92,7 @@ class Job(QObject):
         self.kind = kind
         self.folder = Path(folder)
         self.is_ours = is_ours
+        self.is_live = is_ours
         self.state = JobState.STARTING
         self.stage = "starting"
         self.progress = Progress()
@@ -215,7 +216,7 @@ class Job(QObject):
     def take(self, process: Process) -> None:
         """Listen to a worker that was just started."""
         self._process = process
-        self.is_ours = True
+        self.is_ours = self.is_live = True
         self._was_killed = False
         self._heard_at = time.monotonic()
         process.received.connect(self._receive)
@@ -228,9 +229,14 @@ class Job(QObject):
         self._follower = follower
         follower.received.connect(self._receive)
         follower.garbled.connect(self._note_garbled)
-        follower.caught_up.connect(self._look)
+        follower.caught_up.connect(self._catch_up)
         self._watch.start()
         follower.start()
+
+    def _catch_up(self) -> None:
+        """All that was in the folder is known: what comes now is news."""
+        self._look()
+        self.is_live = True
 
     def release(self) -> None:
         """Stop listening, for the last time."""

@@ -72,6 +72,9 @@ class Page(QWidget):
         """Take a file that was dropped while this page was in front; return whether it was one for this page."""
         return False
 
+    def show_mode(self, mode: str) -> None:
+        """Show a mode of the page, such as ``quantum``; pages without modes do nothing."""
+
     def actions_(self) -> list[Action]:
         """Return what can be done here, for menus and the command palette."""
         return []

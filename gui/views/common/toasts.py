@@ -1,0 +1,85 @@
+"""News that come up in the corner and go by themselves; errors stay until they are closed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from gui.dialogs import Dialogs
+from gui.notifications import Notification
+from gui.theme import UNIT
+from gui.views.common.banner import Banner
+
+__all__ = ["Toasts"]
+
+STAY_MS = {"info": 5000, "ok": 6000, "warn": 9000}
+MOST = 3
+
+
+class Toasts(QFrame):
+    """Lies over the bottom right corner of the window.
+
+    Parameters
+    ----------
+    parent
+        The widget whose corner it is.
+    dialogs
+        Shows details.
+    """
+
+    def __init__(self, parent: QWidget, dialogs: Dialogs) -> None:
+        super().__init__(parent)
+        self._dialogs = dialogs
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(UNIT)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, False)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def tell(self, news: Notification) -> None:
+        """Show a piece of news."""
+        toast = Banner(closable=True)
+        toast.setProperty("floats", True)
+        buttons = (
+            {"Details": lambda: self._dialogs.tell("Details", news.text, news.detail)}
+            if news.detail
+            else {}
+        )
+        toast.show_(news.tone, news.text, buttons=buttons)
+        toast.closed.connect(lambda: self._remove(toast))
+        self._layout.addWidget(toast)
+        while self._layout.count() > MOST:
+            self._remove(self._layout.itemAt(0).widget())
+        if news.tone in STAY_MS:
+            QTimer.singleShot(STAY_MS[news.tone], toast, lambda: self._remove(toast))
+        self._place()
+
+    def texts(self) -> list[str]:
+        """Return what is shown."""
+        return [self._layout.itemAt(n).widget().text() for n in range(self._layout.count())]  # type: ignore[attr-defined]
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay in the corner."""
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def _remove(self, toast: QWidget) -> None:
+        self._layout.removeWidget(toast)
+        toast.hide()
+        toast.deleteLater()
+        self._place()
+
+    def _place(self) -> None:
+        self.setVisible(self._layout.count() > 0)
+        parent = self.parentWidget()
+        width = min(56 * UNIT, parent.width() - 4 * UNIT)
+        self.setFixedWidth(width)
+        height = self._layout.heightForWidth(width)
+        height = height if height > 0 else self.sizeHint().height()
+        margin = 2 * UNIT
+        self.setGeometry(
+            parent.width() - width - margin, parent.height() - height - margin, width, height
+        )
+        self.raise_()
