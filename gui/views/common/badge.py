@@ -37,6 +37,7 @@ class StatusBadge(QWidget):
         layout.setSpacing(UNIT // 2 + 2)
         layout.addWidget(self._icon)
         layout.addWidget(self._text)
+        layout.addStretch(1)
         theme().changed.connect(self._draw)
         self._draw()
 

@@ -43,7 +43,7 @@ class JobRow(QWidget):
         self._name.setMinimumWidth(16 * UNIT)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setFixedWidth(16 * UNIT)
+        self._bar.setFixedWidth(12 * UNIT)
         self._bar.setMaximum(1000)
         self._text = Elided("", "muted")
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)

@@ -17,6 +17,7 @@ from gui.views.common.buttons import button
 from gui.views.common.clock import clock
 from gui.views.common.labels import label
 from gui.views.common.legend import Legend
+from gui.views.common.plot_axis import ValueAxis
 from gui.views.common.plot_export import write_csv, write_png, write_svg
 
 __all__ = ["LivePlot"]
@@ -61,6 +62,7 @@ class LivePlot(QWidget):
         self._smoothing = 1
         self._is_log = False
         self._shows_statistics = False
+        self._statistics_since = -np.inf
         self._target: pg.InfiniteLine | None = None
         self._target_value: float | None = None
         self._build()
@@ -186,6 +188,11 @@ class LivePlot(QWidget):
         self._shows_statistics = shown
         self._show_statistics()
 
+    def setStatisticsSince(self, x: float) -> None:
+        """Average over what is at and after ``x`` only, such as the last change of temperature."""
+        self._statistics_since = x
+        self._show_statistics()
+
     def setLog(self, on: bool) -> None:
         """Use a logarithmic y axis."""
         self._is_log = on
@@ -242,7 +249,7 @@ class LivePlot(QWidget):
         self._statistics = label("", "muted")
         self._follow = button("Follow", lambda: self.setFollow(True), role="chip")
         self._follow.setVisible(False)
-        self._plot = pg.PlotWidget(background=None)
+        self._plot = pg.PlotWidget(background=None, axisItems={"left": ValueAxis("left")})
         self._plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self._plot.setAccessibleName(f"Plot of {self.title}")
         self._plot.setMinimumHeight(96)
@@ -309,19 +316,21 @@ class LivePlot(QWidget):
     def _show_statistics(self) -> None:
         text = ""
         if self._shows_statistics and self._data:
-            mean, error = average(next(iter(self._data.values()))[1])
+            name, (x, y) = next(iter(self._data.items()))
+            mean, error = average(y[x >= self._statistics_since])
             if np.isfinite(mean):
-                text = f"{_rounded(mean, error)} {self.unit}"
+                what = "mean" if len(self._data) == 1 else name
+                text = f"{what} {_rounded(mean, error)} {self.unit}"
         if text != self._statistics.text():
             self._statistics.setText(text)
 
 
 def _rounded(mean: float, error: float) -> str:
-    """Return ``mean 301.2 ± 1.4``: as many decimals as the error leaves."""
+    """Return ``301.2 ± 1.4``: as many decimals as the error leaves."""
     if not np.isfinite(error) or error == 0:
-        return f"mean {mean:.5g}"
+        return f"{mean:.5g}"
     decimals = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"mean {mean:,.{decimals}f} ± {error:,.{decimals}f}"
+    return f"{mean:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def _demo() -> QWidget:
