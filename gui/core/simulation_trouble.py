@@ -45,15 +45,15 @@ class Trouble:
         Likely to help; the first is the best.
     time_ps
         When it happened, for a mark in the plots; None where that is not known.
-    is_error
-        Whether something failed; else it is only good to know.
+    causes
+        What may have led to it.
     """
 
     title: str
     text: str
     remedies: list[Remedy] = field(default_factory=list)
     time_ps: float | None = None
-    is_error: bool = True
+    causes: str = ""
 
 
 def describe_trouble(
@@ -93,9 +93,7 @@ def _blow_up(
     where = "" if step is None else f" at {time_ps:.4g} ps (step {step:,})"
     found = _REASON.search(str(error.get("title", "")))
     reason = _sentence(found.group(1) if found else str(error.get("title", "")))
-    text = (
-        f"{reason} The frames before are kept; the last good one is shown. {error.get('hint', '')}"
-    )
+    text = f"{reason} All frames before it are kept; the last good one is shown."
     timestep = float(values.get("timestep") or record.timestep_fs)
     remedies = [
         Remedy(
@@ -109,7 +107,8 @@ def _blow_up(
         remedies.append(Remedy("minimise", "Minimise first", tip))
     if record.checkpoint_step:
         remedies.append(_continue(record))
-    return Trouble(f"The simulation blew up{where}", text.strip(), [*remedies, _SETTINGS], time_ps)
+    causes = str(error.get("hint") or "").replace(" (try --minimise)", "")
+    return Trouble(f"The simulation blew up{where}", text, [*remedies, _SETTINGS], time_ps, causes)
 
 
 def _ways_on(record: SimulationRecord) -> list[Remedy]:

@@ -60,6 +60,8 @@ class InputCard(QFrame):
         What kind of file.
     invitation
         What stands there while there is none.
+    way_out
+        Word on a button for who has no such file.
 
     Signals
     -------
@@ -67,13 +69,21 @@ class InputCard(QFrame):
         A `Path`.
     browse_requested
         A person wants to choose a file.
+    help_asked
+        A person has none.
     """
 
     file_dropped = Signal(object)
     browse_requested = Signal()
+    help_asked = Signal()
 
     def __init__(
-        self, title: str, icon_name: str, invitation: str, parent: QWidget | None = None
+        self,
+        title: str,
+        icon_name: str,
+        invitation: str,
+        way_out: str = "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._title, self._icon_name, self._invitation = title, icon_name, invitation
@@ -87,6 +97,8 @@ class InputCard(QFrame):
         self.factsLabel = Elided("", "muted")
         self.chooseButton = button("Choose…", self.browse_requested.emit)
         self.chooseButton.setAccessibleName(f"Choose {title.lower()}")
+        self.helpButton = button(way_out, self.help_asked.emit, role="flat")
+        self._has_way_out = bool(way_out)
         self._findings = QVBoxLayout()
         self._findings.setSpacing(UNIT // 2)
         self._build()
@@ -101,6 +113,7 @@ class InputCard(QFrame):
         self.nameLabel.setToolTip("" if path is None else str(path))
         self.factsLabel.setText(facts)
         self.factsLabel.setVisible(bool(facts))
+        self.helpButton.setVisible(path is None and self._has_way_out)
         self.chooseButton.setText("Choose…" if path is None else "Change…")
         restyle(self, "role", "" if path is None else "card")
         self._draw()
@@ -156,6 +169,7 @@ class InputCard(QFrame):
         top.setSpacing(UNIT + UNIT // 2)
         top.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         top.addLayout(words, 1)
+        top.addWidget(self.helpButton, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.chooseButton, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * UNIT, UNIT + UNIT // 2, UNIT + UNIT // 2, UNIT + UNIT // 2)

@@ -23,6 +23,7 @@ from gui.views.simulate.input_card import InputCard
 from gui.views.simulate.run_panel import RunPanel
 from gui.views.simulate.setup_panel import SetupPanel
 from nequip_openmm.errors import ConfigError
+from nequip_openmm.examples import METHANOL
 from nequip_openmm.settings import load_yaml
 
 __all__ = ["SimulatePage"]
@@ -47,10 +48,8 @@ class SimulatePage(Page):
         self.quantum: QWidget | None = None
         self.modes = SegmentedControl(MODES, "Mode")
         self.runButton = button("Show the run", self.model.show_run, role="flat", icon_name="chart")
-        self.modelCard = InputCard("Model", "star", "Drop a trained model here (.safetensors)")
-        self.structureCard = InputCard(
-            "Structure", "molecule", "Drop a structure here (XYZ, PDB, CIF, POSCAR…)"
-        )
+        self.modelCard = InputCard("Model", "star", "Drop a trained model here", "Train one")
+        self.structureCard = InputCard("Structure", "molecule", "Drop a structure here", "Example")
         self.setup = SetupPanel(session, self.model)
         self.run = RunPanel(session, self.model)
         self._stack = QStackedWidget()
@@ -58,6 +57,7 @@ class SimulatePage(Page):
         self._connect()
         self._restore()
         self._refresh()
+        self._show_state()
 
     # --- what the window asks -------------------------------------------------------------------------------------
 
@@ -93,6 +93,11 @@ class SimulatePage(Page):
     def choose_model(self, path: Path) -> None:
         """Take a model."""
         self.model.set_model(Path(path))
+        dataset = self.session.dataset
+        if self.model.structure_path is None and dataset is not None:
+            self.model.set_structure(
+                dataset.path
+            )  # its first frame: a start near the training data
         self._back_to_settings()
         self._remember()
 
@@ -238,6 +243,8 @@ class SimulatePage(Page):
         ):
             card.file_dropped.connect(self._drop)
             card.browse_requested.connect(browse)
+        self.modelCard.help_asked.connect(lambda: self.session.page_wanted.emit("train"))
+        self.structureCard.help_asked.connect(lambda: self.choose_structure(METHANOL))
         self.session.model_chosen.connect(self.choose_model)
         self.session.structure_chosen.connect(self.choose_structure)
         self.session.settings_chosen.connect(self._take_settings)

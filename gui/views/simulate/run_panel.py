@@ -29,6 +29,7 @@ from gui.views.simulate.run_strip import RunStrip
 from gui.views.simulate.steering import Steering
 from gui.views.simulate.ticks import Ticks
 from gui.views.simulate.time_plots import TimePlots
+from gui.views.simulate.trouble_banner import TroubleBanner
 from nequip_openmm.errors import UserError
 
 __all__ = ["RunPanel"]
@@ -53,10 +54,11 @@ class RunPanel(QWidget):
         self._shown: tuple[Job, SimulationRecord] | None = None
         self._n_warnings = 0
         self.strip = RunStrip()
+        self.trouble = TroubleBanner()
         self.banner = Banner()
         self.warningBanner = Banner(closable=True)
         self.ticks = Ticks()
-        self.player = MoleculePlayer("Structure")
+        self.player = MoleculePlayer("")
         self.steering = Steering()
         self.timePlots = TimePlots()
         self.rdf, self.msd = AnalysisPlot("rdf"), AnalysisPlot("msd")
@@ -76,7 +78,7 @@ class RunPanel(QWidget):
         is_new = self._model.state is _S.STARTING and not record.has_samples
         self._faces.setCurrentIndex(0 if is_new else 1)
         self.steering.setValues(record.knobs)
-        self.steering.setVisible(bool(record.knobs))
+        self.steering.setVisible(bool(record.knobs) and job.is_alive)
         self.steering.setActive(job.can(Action.SET))
         self._show_warnings(job)
 
@@ -103,11 +105,10 @@ class RunPanel(QWidget):
         trouble = self._model.trouble()
         if not self._model.shows_run:
             return
+        self.trouble.setTrouble(trouble)
         if trouble is not None:
-            buttons = {
-                r.title: (lambda key=r.key: self._model.apply(key)) for r in trouble.remedies[:3]
-            }
-            self.banner.show_("error", trouble.title, trouble.text, buttons)
+            self.banner.hide()
+            self.warningBanner.hide()
             self.timePlots.setTrouble(trouble.time_ps, "ended here")
             self.player.trajectory.go_live()  # the last good frame
         elif state in _SAYS:
@@ -225,6 +226,8 @@ class RunPanel(QWidget):
         if len(job.warnings) == self._n_warnings:
             return
         self._n_warnings = len(job.warnings)
+        if self._model.trouble() is not None:
+            return
         text = str(job.warnings[-1].get("msg", ""))
         more = f"{self._n_warnings - 1} more in the log" if self._n_warnings > 1 else ""
         self.warningBanner.show_("warn", text[:1].upper() + text[1:], more)
@@ -242,6 +245,7 @@ class RunPanel(QWidget):
         self.steering.turned.connect(self._model.set_knob)
         self.strip.settings_asked.connect(self._model.set_up)
         self.strip.continue_asked.connect(self._continue)
+        self.trouble.remedy_chosen.connect(self._model.apply)
         self.player.toolbar.saveAsked.connect(self.save_image)
 
     def _build(self) -> None:
@@ -261,7 +265,7 @@ class RunPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(UNIT + UNIT // 2)
-        for widget in (self.strip, self.banner, self.warningBanner):
+        for widget in (self.strip, self.trouble, self.banner, self.warningBanner):
             column.addWidget(widget)
         column.addWidget(self._faces, 1)
 

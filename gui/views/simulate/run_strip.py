@@ -7,8 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLayout, QWidget
 
-from gui.core.wording import duration
 from gui.core.simulation_record import SimulationRecord
+from gui.core.wording import duration
 from gui.jobs import Action, Job, JobState
 from gui.theme import UNIT
 from gui.views.common.badge import StatusBadge
@@ -107,7 +107,11 @@ class RunStrip(QFrame):
         for widget in (self.pauseButton, self.checkpointButton):
             widget.setVisible(job.is_alive and job.is_ours)
         self.stopButton.setVisible(job.is_alive)
-        self.continueButton.setVisible(job.can(Action.CONTINUE))
+        is_over = job.state in (
+            JobState.STOPPED,
+            JobState.FINISHED,
+        )  # after trouble the banner offers it
+        self.continueButton.setVisible(is_over and job.can(Action.CONTINUE))
 
     def _toggle_pause(self) -> None:
         if self._job is not None:

@@ -39,6 +39,7 @@ class SegmentedEditor(FieldEditor):
         self.segments = SegmentedControl(labels, spec.title)
         self.segments.chosen.connect(lambda _word: self.changed.emit())
         self.row.addWidget(self.segments)
+        self.row.addStretch(1)
 
     def value(self) -> Any:
         """Return the word."""

@@ -159,8 +159,9 @@ class TimePlots(QWidget):
         return plot
 
     def _chip(self, key: str) -> QWidget:
-        chip = button(PLOTS[key].title, role="chip", tip=PLOTS[key].tip)
+        chip = button(PLOTS[key].title, role="toggle", tip=PLOTS[key].tip)
         chip.setCheckable(True)
+        chip.setAccessibleName(f"Show {PLOTS[key].title.lower()}")
         chip.setChecked(PLOTS[key].is_usual)
         chip.toggled.connect(lambda on: self._show(key, on))
         return chip
@@ -198,7 +199,7 @@ class TimePlots(QWidget):
         self._stack = QFrame()
         self._stack.setProperty("role", "surface")
         inside = QVBoxLayout(self._stack)
-        inside.setContentsMargins(0, UNIT, 0, 0)
+        inside.setContentsMargins(0, UNIT, UNIT + UNIT // 2, 0)
         inside.setSpacing(UNIT)
         first = next(iter(self.plots.values()))
         for plot in self.plots.values():
