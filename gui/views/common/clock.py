@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 __all__ = ["RepaintClock", "clock"]
 
@@ -50,7 +51,9 @@ class RepaintClock(QObject):
         """Refresh now; where drawing is slow the next tick comes later, so that clicks get their turn."""
         begin = time.perf_counter()
         for widget in list(self._widgets):
-            if widget.isVisible() and not widget.window().isMinimized():
+            if not isValid(widget):  # its parent took it along; Python still holds the shell
+                self._widgets.discard(widget)
+            elif widget.isVisible() and not widget.window().isMinimized():
                 widget.refresh()  # type: ignore[attr-defined]
         cost = 1000 * (time.perf_counter() - begin)
         self._timer.setInterval(int(min(max(INTERVAL_MS, SHARE * cost), LARGEST_INTERVAL_MS)))
