@@ -70,7 +70,7 @@ def advice_for(
     kept = _KEPT.format(step=step)
     if state == "waiting" and waiting:
         offers = (Offer.RESTART_DRIVER, Offer.STOP, Offer.SHOW_LOGS)
-        return Advice("warn", waiting, f"i-PI is waiting for it. {kept}", offers)
+        return Advice("warn", _capital(waiting), f"i-PI is waiting. {kept}", offers)
     if state == "waiting":
         text = "i-PI goes on when it is ready. Loading a model takes some seconds, the first time more."
         return Advice("info", "The driver is loading the model", text)

@@ -125,7 +125,7 @@ class KineticPanel(QFrame):
     def _build(self) -> None:
         for word, token in ESTIMATORS.values():
             self.samples.addCurve(word, token)
-        head = heading("Kinetic energy of an atom", "meV")
+        head = heading("Kinetic energy", "meV per atom")
         head.addWidget(self.elementBox)
         head.addWidget(self.viewControl)
         layout = QVBoxLayout(self)

@@ -45,7 +45,7 @@ class RunPanel(QWidget):
         self._session = session
         self._model = model
         self.header = RunHeader(model)
-        self.player = MoleculePlayer("Beads")
+        self.player = MoleculePlayer("")
         self.kinetic = KineticPanel()
         self.averages = AveragesTable()
         self.curves = CurvesPanel()
@@ -112,9 +112,10 @@ class RunPanel(QWidget):
         run = self._model.run
         for part in (self.kinetic, self.averages, self.curves):
             part.setRun(run)
-        self.player.setJob(
-            None if run is None else run.job, None if run is None else run.spec.get("timestep")
-        )
+        timestep = self._model.values.get("timestep")
+        if run is not None:
+            timestep = run.spec.get("timestep", timestep)
+        self.player.setJob(None if run is None else run.job, timestep)
         self.logs.setFolder(None if run is None else run.job.folder)
         if run is not None:
             run.lamps_changed.connect(self.logs.setLamps)
