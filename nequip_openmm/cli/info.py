@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,6 +71,7 @@ def info(
     """
     if not 0.0 < cutoff < 100.0:
         raise ConfigError(f"--cutoff must lie between 0 and 100 Å, got {cutoff:g}")
+    _load_without_torch("vesin")
     keys = Keys(energy_key, forces_key, stress_key, virial_key)
     with watched("info", events) as stream:
         if events is not None:
@@ -87,6 +91,21 @@ def info(
         _show(summary, report)
     if report.errors and events is None:
         raise typer.Exit(1)
+
+
+def _load_without_torch(name: str) -> None:
+    """Import a package as if torch were not installed, unless it is loaded anyway.
+
+    vesin imports it to take tensors, of which there are none here: that alone would take longer than reading most data sets.
+    """
+    if "torch" in sys.modules or name in sys.modules:
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        with suppress(ImportError):  # another package finds neighbours then
+            import_module(name)
+    finally:
+        del sys.modules["torch"]
 
 
 def _fields(file: Path, format: str | None) -> list[dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,3 +224,14 @@ def test_units_that_an_archive_does_not_say(tmp_path: Path) -> None:
         f["name"]: f["kind"] for f in next(e for e in events if e["ev"] == "fields")["fields"]
     }
     assert fields == {"E": "number", "F": "vectors"}
+
+
+def test_torch_is_not_loaded(xyz: Path) -> None:
+    """A window waits for this command; torch alone takes longer than reading most files."""
+    code = (
+        "import sys\nfrom nequip_openmm.cli.app import main\n"
+        f"try:\n    main(['info', {str(xyz)!r}])\n"
+        "except SystemExit:\n    print([m for m in ('torch', 'e3nn', 'openmm', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
