@@ -168,7 +168,7 @@ def _write(
     text = yaml.safe_dump({"kind": kind, **spec}, sort_keys=False)
     (folder / "spec.yaml").write_text(text, encoding="utf-8")
     is_over = events[-1]["ev"] == "done"
-    hello = {"ev": "hello", "kind": kind, "pid": pid or os.getpid()}
+    hello: dict[str, Any] = {"ev": "hello", "kind": kind, "pid": pid or os.getpid()}
     lines = [hello, {"ev": "status", "state": "running"}, *events]
     # a process that began after it said hello is another one of the same number
     begin = started if is_over or pid else time.time()

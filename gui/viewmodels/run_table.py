@@ -161,7 +161,7 @@ class RunFilter(QSortFilterProxyModel):
 
     def run(self, index: Index) -> RunSummary:
         """Return the run of a row."""
-        return index.data(RunRole)  # type: ignore[no-any-return]
+        return index.data(RunRole)
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
         """Return whether a row is shown."""

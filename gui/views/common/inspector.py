@@ -17,7 +17,7 @@ from gui.views.molecule.saving import ask_and_save
 
 __all__ = ["Inspector"]
 
-_FRAME_FIELDS = ("positions", "cell", "forces", "velocities", "beads", "values")
+_FRAME_FIELDS = ("cell", "forces", "velocities", "beads", "values")
 
 
 class Inspector(QWidget):
@@ -76,7 +76,7 @@ class Inspector(QWidget):
         self.player.scrubber.hide()
         self.player.toolbar.titleLabel.setText(str(frame.get("title", "Structure")))
         self._take_atoms(frame)
-        self.view.setFrame(**{name: frame.get(name) for name in _FRAME_FIELDS})
+        self.view.setFrame(frame["positions"], **{name: frame.get(name) for name in _FRAME_FIELDS})
         self.view.setSelected(int(frame.get("atom", -1)))
         self.player.toolbar.refresh()
         self._describe()

@@ -73,15 +73,13 @@ def paint_legend(
     painter: QPainter,
     inside: QRect,
     palette: QPalette,
-    font: QFont,
-    snapshot: Snapshot | None,
+    snapshot: Snapshot,
     look: Look,
-    picture: Picture | None,
+    picture: Picture,
 ) -> None:
     """Paint what the colours mean: elements with their numbers of atoms, or a bar with its range."""
-    if snapshot is None or picture is None or not len(snapshot):
+    if not len(snapshot):
         return
-    painter.setFont(font)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if picture.range is None:
         _paint_elements(painter, inside, palette, snapshot)
@@ -96,7 +94,7 @@ def _paint_elements(
     if len(kinds) > _KINDS_AT_MOST:
         return
     metrics = QFontMetricsF(painter.font())
-    x, middle = inside.left() + _MARGIN, inside.bottom() - _MARGIN - _CHIP / 2
+    x, middle = float(inside.left() + _MARGIN), inside.bottom() - _MARGIN - _CHIP / 2
     ink = palette.color(QPalette.ColorRole.Text)
     for kind, count, colour in zip(kinds, counts, element_colours(kinds)):
         _paint_chip(painter, QPointF(x + _CHIP / 2, middle), QColor.fromRgbF(*colour))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QActionGroup
@@ -46,7 +47,7 @@ def molecule_menu(view: MoleculeView) -> QMenu:
     menu.addSeparator()
     menu.addAction("Fit\tF", view.fit)
     for axis, name in enumerate("XYZ"):
-        menu.addAction(f"Look along {name.lower()}\t{name}", lambda k=axis: view.lookAlong(k))
+        menu.addAction(f"Look along {name.lower()}\t{name}", partial(view.lookAlong, axis))
     return menu
 
 

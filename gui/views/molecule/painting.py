@@ -151,7 +151,7 @@ def _paint_head(painter: QPainter, colour: Colour, start: list[float], end: list
     """Paint the head of an arrow, a cone lit from the front; ``start`` is the middle of its base."""
     base, tip = QPointF(*start), QPointF(*end)
     along = tip - base
-    half = 0.42 * QPointF(-along.y(), along.x())
+    half = QPointF(-along.y(), along.x()) * 0.42
     light = QLinearGradient(base + half, base - half)
     middle = QColor(*colour)
     for place, shade in ((0.0, 150), (0.4, 90), (0.55, 90), (1.0, 150)):

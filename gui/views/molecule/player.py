@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -69,8 +70,9 @@ class MoleculeToolbar(QWidget):
         for index in range(1, self.colouringBox.count()):
             name = self.colouringBox.itemData(index)
             is_known = snapshot is not None and snapshot.quantity(name) is not None
-            item = self.colouringBox.model().item(index)
-            item.setEnabled(is_known)
+            model = self.colouringBox.model()
+            if isinstance(model, QStandardItemModel):
+                model.item(index).setEnabled(is_known)
         has_forces = snapshot is not None and snapshot.forces is not None
         self.forcesButton.setEnabled(has_forces)
         self.forcesButton.setChecked(look.shows_forces)

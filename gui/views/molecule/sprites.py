@@ -106,8 +106,8 @@ def _stick_image(radius: float, colour: tuple[int, int, int]) -> QImage:
     disc = np.clip(radius - np.hypot(x, y) + 0.5, 0, 1)
     strip = np.repeat(coverage[:, None], STRIP, axis=1)
     shape = (size, size // 2 + STRIP)
-    spread = [np.broadcast_to(one[:, None], shape) for one in (bright, gloss)]
-    return _image(*spread, np.concatenate([disc, strip], axis=1), colour)
+    spread = np.broadcast_to(bright[:, None], shape), np.broadcast_to(gloss[:, None], shape)
+    return _image(spread[0], spread[1], np.concatenate([disc, strip], axis=1), colour)
 
 
 def _image(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QImage,
     QKeyEvent,
@@ -26,20 +26,19 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from gui.core.atoms import Colouring, Look, Picture, Snapshot, prepare
 from gui.core.bonds import Bonds
 from gui.core.projection import Camera
-from gui.core.scene import Kind, Primitives, assemble
+from gui.core.scene import Kind
+from gui.views.molecule.canvas import Canvas, background
 from gui.views.molecule.captions import atom_text, paint_label, paint_legend
-from gui.views.molecule.painting import Style, paint
 from gui.views.molecule.saving import save_image
-from gui.views.molecule.sprites import Sprites
+from gui.views.molecule.steering import dragged, key_action
 
 __all__ = ["MoleculeView"]
 
 FloatArray = NDArray[np.float64]
 
 _FRONT = Camera(distance=1.0).turned(-0.42, -0.32)  # a little from above and from the side
-_TURN = 0.008  # radians per pixel
-_STEP = 0.12  # radians per key
 _QUICK_FROM = 4000  # atoms, from which sticks are left out while things move
+_STREAM_S = 0.4  # between frames that come by themselves
 _BONDS_LAST = 10  # frames for which bonds are kept where there are many atoms
 
 
@@ -66,14 +65,14 @@ class MoleculeView(QWidget):
         self._picture: Picture | None = None
         self._bonds: Bonds | None = None
         self._bonds_age = 0
-        self._scene: Primitives | None = None
         self._image: QImage | None = None
-        self._sprites = Sprites()
+        self._canvas = Canvas()
         self._selected = -1
         self._is_fitted = False
         self._pressed_at: QPointF | None = None
         self._dragged_from: QPointF | None = None
         self._is_quick = False
+        self._framed_at = 0.0
         self._settle = QTimer(self, singleShot=True, interval=180)
         self._settle.timeout.connect(self._draw_fully)
         self._placeholder = "No structure"
@@ -90,6 +89,7 @@ class MoleculeView(QWidget):
         self._numbers = np.asarray(numbers, int)
         self._pbc = np.broadcast_to(np.asarray(pbc, bool), (3,))
         self._snapshot = self._bonds = self._picture = None
+        self._framed_at = 0.0
         self._is_fitted = False
         self.setSelected(-1)
         self._describe()
@@ -137,6 +137,12 @@ class MoleculeView(QWidget):
         self._bonds_age += 1
         if len(positions) < _QUICK_FROM or self._bonds_age >= _BONDS_LAST:
             self._bonds, self._bonds_age = None, 0
+        is_stream, self._framed_at = (
+            time.monotonic() - self._framed_at < _STREAM_S,
+            time.monotonic(),
+        )
+        if is_stream:
+            self._hurry()
         self._prepare()
         if not self._is_fitted and len(positions):
             self.fit()
@@ -149,6 +155,10 @@ class MoleculeView(QWidget):
     def snapshot(self) -> Snapshot | None:
         """Return what is shown."""
         return self._snapshot
+
+    def picture(self) -> Picture | None:
+        """Return what is shown, made ready to be painted."""
+        return self._picture
 
     # look
 
@@ -234,10 +244,10 @@ class MoleculeView(QWidget):
 
     def atomAt(self, point: QPoint | QPointF) -> int:
         """Return the atom that is seen at a place of the widget, -1 for none."""
-        if self._scene is None:
+        if self._canvas.scene is None:
             return -1
         ratio = self.devicePixelRatioF()
-        return self._scene.ball_at(point.x() * ratio, point.y() * ratio, len(self._numbers))
+        return self._canvas.scene.ball_at(point.x() * ratio, point.y() * ratio, len(self._numbers))
 
     # images
 
@@ -251,24 +261,15 @@ class MoleculeView(QWidget):
         """
         save_image(self, Path(path), scale)
 
-    def paintOn(
-        self, painter: QPainter, size: QSize, ratio: float, transparent: bool = False
-    ) -> None:
-        """Paint atoms and legend; the painter's unit is a pixel of the image, ``ratio`` of them for each of the screen's."""
-        if not transparent:
-            painter.fillRect(QRect(QPoint(0, 0), size), self._background())
-        self._paint_atoms(painter, size, ratio, is_quick=False)
+    def paintOn(self, painter: QPainter, pixels: QSize, ratio: float) -> None:
+        """Paint all but what is picked; the painter's unit is one of ``pixels``, ``ratio`` of them for each of the screen's."""
+        painter.fillRect(QRect(QPoint(0, 0), pixels), background(self.palette()))
+        if self._picture is None:
+            return
+        self._canvas.paint(painter, self._picture, self._camera, pixels, ratio, self.palette())
         painter.save()
         painter.scale(ratio, ratio)
-        paint_legend(
-            painter,
-            QRect(QPoint(0, 0), size / ratio),
-            self.palette(),
-            self.font(),
-            self._snapshot,
-            self._look,
-            self._picture,
-        )
+        self._paint_legend(painter)
         painter.restore()
 
     def sizeHint(self) -> QSize:
@@ -281,25 +282,19 @@ class MoleculeView(QWidget):
         """Paint the atoms, which are kept as an image, and what lies on top."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._snapshot is None:
-            painter.fillRect(self.rect(), self._background())
+        if self._snapshot is None or self._picture is None:
+            painter.fillRect(self.rect(), background(self.palette()))
             painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._placeholder)
             self._paint_focus(painter)
             return
         ratio = self.devicePixelRatioF()
         if self._image is None or self._image.devicePixelRatio() != ratio:
-            self._image = self._painted(ratio)
+            self._image = self._canvas.image(
+                self._picture, self._camera, self.size(), ratio, self.palette(), self._is_quick
+            )
         painter.drawImage(QPoint(0, 0), self._image)
-        paint_legend(
-            painter,
-            self.rect(),
-            self.palette(),
-            self.font(),
-            self._snapshot,
-            self._look,
-            self._picture,
-        )
+        self._paint_legend(painter)
         self._paint_selection(painter, ratio)
         self._paint_focus(painter)
 
@@ -328,14 +323,7 @@ class MoleculeView(QWidget):
             return
         change = event.position() - self._dragged_from
         self._dragged_from = event.position()
-        buttons, keys = event.buttons(), event.modifiers()
-        is_shift = bool(keys & Qt.KeyboardModifier.ShiftModifier)
-        if buttons & Qt.MouseButton.LeftButton and keys & Qt.KeyboardModifier.ControlModifier:
-            self.setCamera(self._camera.turned(0, 0, -change.x() * _TURN))
-        elif buttons & Qt.MouseButton.LeftButton and not is_shift:
-            self.setCamera(self._camera.turned(change.x() * _TURN, -change.y() * _TURN))
-        elif buttons & (Qt.MouseButton.MiddleButton | Qt.MouseButton.LeftButton):
-            self.setCamera(self._camera.panned(change.x(), change.y()))
+        self.setCamera(dragged(self._camera, change, event.buttons(), event.modifiers()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Pick an atom where the mouse was not moved."""
@@ -359,7 +347,7 @@ class MoleculeView(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Turn, move, enlarge, or change the look."""
-        action = self._key_action(event)
+        action = key_action(self, Qt.Key(event.key()), event.modifiers())
         if action is None:
             super().keyPressEvent(event)
         else:
@@ -374,38 +362,6 @@ class MoleculeView(QWidget):
         menu.popup(event.globalPos())
 
     # inside
-
-    def _key_action(self, event: QKeyEvent):  # type: ignore[no-untyped-def]
-        """Return what a key does, None if nothing."""
-        key, camera, look = event.key(), self._camera, self._look
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            return None
-        arrows = {
-            Qt.Key.Key_Left: (-1, 0),
-            Qt.Key.Key_Right: (1, 0),
-            Qt.Key.Key_Up: (0, 1),
-            Qt.Key.Key_Down: (0, -1),
-        }
-        if key in arrows:
-            right, up = arrows[key]
-            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                return lambda: self.setCamera(camera.panned(24 * right, -24 * up))
-            return lambda: self.setCamera(camera.turned(_STEP * right, _STEP * up))
-        middle, size = (self.width() / 2, self.height() / 2), (self.width(), self.height())
-        return {
-            Qt.Key.Key_Plus: lambda: self.setCamera(camera.zoomed(1.15, middle, size)),
-            Qt.Key.Key_Equal: lambda: self.setCamera(camera.zoomed(1.15, middle, size)),
-            Qt.Key.Key_Minus: lambda: self.setCamera(camera.zoomed(1 / 1.15, middle, size)),
-            Qt.Key.Key_F: self.fit,
-            Qt.Key.Key_X: lambda: self.lookAlong(0),
-            Qt.Key.Key_Y: lambda: self.lookAlong(1),
-            Qt.Key.Key_Z: lambda: self.lookAlong(2),
-            Qt.Key.Key_C: lambda: self.setLook(shows_cell=not look.shows_cell),
-            Qt.Key.Key_V: lambda: self.setLook(shows_forces=not look.shows_forces),
-            Qt.Key.Key_B: lambda: self.setLook(shows_bonds=not look.shows_bonds),
-            Qt.Key.Key_W: lambda: self.setLook(is_wrapped=not look.is_wrapped),
-            Qt.Key.Key_Escape: (lambda: self.setSelected(-1)) if self._selected >= 0 else None,
-        }.get(Qt.Key(key))
 
     def _follow_drift(self, positions: FloatArray, cell: FloatArray) -> None:
         """Let the eye follow a molecule that drifts through empty space."""
@@ -422,11 +378,15 @@ class MoleculeView(QWidget):
         self._redraw()
 
     def _move(self) -> None:
-        """Redraw while something moves: quickly at first where there are many atoms."""
+        """Redraw while a person moves something."""
+        self._hurry()
+        self._redraw()
+
+    def _hurry(self) -> None:
+        """Paint quickly until nothing has moved for a moment, where there are many atoms."""
         if len(self._numbers) >= _QUICK_FROM:
             self._is_quick = True
             self._settle.start()
-        self._redraw()
 
     def _draw_fully(self) -> None:
         self._is_quick = False
@@ -436,60 +396,27 @@ class MoleculeView(QWidget):
         self._image = None
         self.update()
 
-    def _painted(self, ratio: float) -> QImage:
-        size = (QSize(self.width(), self.height()) * ratio).expandedTo(QSize(1, 1))
-        image = QImage(size, QImage.Format.Format_RGB32)
-        image.fill(self._background())
-        painter = QPainter(image)
-        self._scene = self._paint_atoms(painter, size, ratio, self._is_quick)
-        painter.end()
-        image.setDevicePixelRatio(ratio)
-        return image
-
-    def _paint_atoms(
-        self, painter: QPainter, size: QSize, ratio: float, is_quick: bool
-    ) -> Primitives | None:
-        if self._picture is None:
-            return None
-        parts = self._picture.parts
-        if is_quick:
-            parts = replace(parts, atoms=replace(parts.atoms, bonds=Bonds.none()))
-        pan = (self._camera.pan[0] * ratio, self._camera.pan[1] * ratio)
-        camera = replace(self._camera, scale=self._camera.scale * ratio, pan=pan)
-        scene = assemble(parts, camera, size.width(), size.height())
-        paint(painter, scene, self._style(), self._sprites, len(self._numbers), 1.25 * ratio)
-        return scene
-
-    def _style(self) -> Style:
-        palette = self._picture.palette.copy() if self._picture else np.zeros((2, 3))
-        text, background = self.palette().color(QPalette.ColorRole.Text), self._background()
-        ink, paper = np.array(text.getRgbF()[:3]), np.array(background.getRgbF()[:3])
-        palette[-2] = 0.55 * ink + 0.45 * paper
-        return Style(palette, paper, self._haze())
-
-    def _haze(self) -> float:
-        """Return how much the farthest fades: little for a small molecule."""
-        positions = self._picture.parts.atoms.positions if self._picture else np.zeros((1, 3))
-        if not len(positions):
-            return 0.0
-        depth = float(np.ptp(positions @ self._camera.rotation[2]))
-        return float(0.45 * (1 - np.exp(-max(depth, 0.0) / 8.0))) if np.isfinite(depth) else 0.0
-
-    def _background(self) -> QColor:
-        return self.palette().color(QPalette.ColorRole.Base)
+    def _paint_legend(self, painter: QPainter) -> None:
+        if self._snapshot is not None and self._picture is not None:
+            painter.setFont(self.font())
+            paint_legend(
+                painter, self.rect(), self.palette(), self._snapshot, self._look, self._picture
+            )
 
     def _paint_selection(self, painter: QPainter, ratio: float) -> None:
-        if self._selected < 0 or self._scene is None or self._snapshot is None:
+        if self._selected < 0 or self._canvas.scene is None or self._snapshot is None:
             return
-        is_it = (self._scene.kind == Kind.BALL) & (self._scene.index == self._selected)
+        is_it = (self._canvas.scene.kind == Kind.BALL) & (
+            self._canvas.scene.index == self._selected
+        )
         found = np.flatnonzero(is_it)
         if not len(found):
             return
-        x, y = self._scene.start[found[0]] / ratio
-        radius = float(self._scene.radius[found[0]]) / ratio + 3
+        x, y = self._canvas.scene.start[found[0]] / ratio
+        radius = float(self._canvas.scene.radius[found[0]]) / ratio + 3
         accent = self.palette().color(QPalette.ColorRole.Highlight)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(self._background(), 5))
+        painter.setPen(QPen(background(self.palette()), 5))
         painter.drawEllipse(QPointF(x, y), radius, radius)
         painter.setPen(QPen(accent, 2.5))
         painter.drawEllipse(QPointF(x, y), radius, radius)

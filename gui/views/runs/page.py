@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QUrl
@@ -69,17 +70,13 @@ class RunsPage(Page):
 
     def actions_(self) -> list[Action]:
         """Return what can be done with the run that is looked at."""
-        runs = self.runs
-
-        def of_current(do):  # type: ignore[no-untyped-def]
-            return lambda: do(self.list.current())
-
+        runs, do = self.runs, self._of_current
         return [
-            Action("runs.open", "Open run", of_current(runs.open), is_enabled=of_current(runs.can_open)),
-            Action("runs.continue", "Continue run", of_current(runs.continue_), is_enabled=of_current(runs.can_continue)),
-            Action("runs.use", "Use model in simulation", of_current(runs.use_model), is_enabled=of_current(runs.can_use)),
-            Action("runs.folder", "Open run folder", of_current(self._open_folder), is_enabled=lambda: self.list.current() is not None),
-            Action("runs.trash", "Move run to trash…", self._ask_to_trash, is_enabled=of_current(runs.can_trash)),
+            Action("runs.open", "Open run", do(runs.open), is_enabled=self._if_current(runs.can_open)),
+            Action("runs.continue", "Continue run", do(runs.continue_), is_enabled=self._if_current(runs.can_continue)),
+            Action("runs.use", "Use model in simulation", do(runs.use_model), is_enabled=self._if_current(runs.can_use)),
+            Action("runs.folder", "Open run folder", do(self._open_folder), is_enabled=self._if_current(lambda _: True)),
+            Action("runs.trash", "Move run to trash…", self._ask_to_trash, is_enabled=self._if_current(runs.can_trash)),
             Action("runs.untick", "Compare nothing", runs.untick_all),
         ]  # fmt: skip
 
@@ -97,8 +94,27 @@ class RunsPage(Page):
 
     # what is done
 
-    def _open_folder(self, folder: Path | None) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder or self.runs.root)))
+    def _of_current(self, do: Callable[[Path], object]) -> Callable[[], None]:
+        """Return a function that does something with the run that is looked at, if there is one."""
+
+        def act() -> None:
+            folder = self.list.current()
+            if folder is not None:
+                do(folder)
+
+        return act
+
+    def _if_current(self, can: Callable[[Path], bool]) -> Callable[[], bool]:
+        """Return a function that asks whether something can be done with it."""
+
+        def is_possible() -> bool:
+            folder = self.list.current()
+            return folder is not None and can(folder)
+
+        return is_possible
+
+    def _open_folder(self, folder: Path) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def _ask_to_trash(self) -> None:
         self.runs.ask_to_trash(self.list.folders())
@@ -151,7 +167,9 @@ class RunsPage(Page):
 
     def _tell_problem(self, problem: str) -> None:
         if problem:
-            buttons = {"Choose another folder…": self._choose_runs_folder}
+            buttons: dict[str, Callable[[], object]] = {
+                "Choose another folder…": self._choose_runs_folder
+            }
             self.banner.show_("error", problem, buttons=buttons)
         else:
             self.banner.hide()
@@ -266,23 +284,21 @@ class RunsPage(Page):
         return row
 
     def _buttons(self) -> QHBoxLayout:
-        self._open = button("Open", lambda: self.runs.open(self.list.current()), icon_name="eye", tip="Show this run on its page (Return)")  # fmt: skip
-        self._continue = button("Continue", lambda: self.runs.continue_(self.list.current()), icon_name="restart", tip="Go on from the last checkpoint")  # fmt: skip
-        self._use = button("Use in simulation", lambda: self.runs.use_model(self.list.current()), icon_name="simulate", tip="Take its best model to the Simulate page")  # fmt: skip
-        self._folder = IconButton(
-            "folder", "Open its folder", lambda: self._open_folder(self.list.current())
-        )
+        self._open = button("Open", self._of_current(self.runs.open), icon_name="eye", tip="Show this run on its page (Return)")  # fmt: skip
+        self._continue = button("Continue", self._of_current(self.runs.continue_), icon_name="restart", tip="Go on from the last checkpoint")  # fmt: skip
+        self._use = button("Use in simulation", self._of_current(self.runs.use_model), icon_name="simulate", tip="Take its best model to the Simulate page")  # fmt: skip
+        self._folder = IconButton("folder", "Open its folder", self._of_current(self._open_folder))
         self._trash = IconButton("trash", "Move to trash…", self._ask_to_trash, shortcut="Del")
         self._untick = button(
             "", self.runs.untick_all, role="flat", icon_name="close", tip="Compare nothing"
         )
         row = QHBoxLayout()
         row.setSpacing(UNIT)
-        for widget in (self._open, self._continue, self._use):
-            row.addWidget(widget)
+        for left in (self._open, self._continue, self._use):
+            row.addWidget(left)
         row.addStretch(1)
-        for widget in (self._untick, self._folder, self._trash):
-            row.addWidget(widget)
+        for right in (self._untick, self._folder, self._trash):
+            row.addWidget(right)
         return row
 
     def _empty(self) -> QWidget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,6 +22,8 @@ from gui.views.common.badge import LOOKS
 from gui.views.common.icons import icon
 
 __all__ = ["RunList"]
+
+Index = QModelIndex | QPersistentModelIndex
 
 _ROW_HEIGHT = 36
 _WIDTHS = {
@@ -137,7 +139,7 @@ class RunList(QTableView):
 class _RunDelegate(QStyledItemDelegate):
     """Puts icons beside kind and state, and a bar behind the progress of runs that are at work."""
 
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         """Colour a cell by what it says."""
         super().initStyleOption(option, index)
         run = index.model().run(index)  # type: ignore[attr-defined]
@@ -152,16 +154,16 @@ class _RunDelegate(QStyledItemDelegate):
         for role in (QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText):
             option.palette.setColor(role, theme().colour(token))
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw a cell."""
         super().paint(painter, option, index)
-        run = index.model().run(index)  # type: ignore[attr-defined]
+        run = index.model().run(index)
         if index.column() != Column.PROGRESS or not run.is_alive or not run.total:
             return
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        cell = QRectF(option.rect).adjusted(10, 0, -10, -6)  # type: ignore[attr-defined]
+        cell = QRectF(option.rect).adjusted(10, 0, -10, -6)
         track = QRectF(cell.left(), cell.bottom() - 3, cell.width(), 3)
         painter.setBrush(theme().colour("sunken"))
         painter.drawRoundedRect(track, 1.5, 1.5)
@@ -172,8 +174,8 @@ class _RunDelegate(QStyledItemDelegate):
 
     @staticmethod
     def _add_icon(option: QStyleOptionViewItem, name: str, token: str) -> None:
-        option.icon = icon(name, token, token)  # type: ignore[attr-defined]
-        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration  # type: ignore[attr-defined]
+        option.icon = icon(name, token, token)
+        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
         option.decorationSize = option.decorationSize.scaled(
             16, 16, Qt.AspectRatioMode.IgnoreAspectRatio
-        )  # type: ignore[attr-defined]
+        )

@@ -29,7 +29,7 @@ def view(qtbot) -> MoleculeView:  # type: ignore[no-untyped-def]
 
 
 def place_of(view: MoleculeView, atom: int) -> QPoint:
-    scene = view._scene
+    scene = view._canvas.scene
     assert scene is not None
     row = np.flatnonzero((scene.kind == Kind.BALL) & (scene.index == atom))[0]
     return QPoint(*np.rint(scene.start[row]).astype(int).tolist())
@@ -203,13 +203,13 @@ def test_many_atoms_are_quick_while_they_move(qtbot, view: MoleculeView) -> None
     view.setAtoms(box.numbers, True)
     view.setFrame(box.positions, box.cell)
     view.grab()
-    assert (view._scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
+    assert (view._canvas.scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
     view.setCamera(view.camera().turned(0.1, 0))
     view.grab()
-    assert not (view._scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
+    assert not (view._canvas.scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
     qtbot.waitUntil(lambda: not view._is_quick, timeout=3000)
     view.grab()
-    assert (view._scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
+    assert (view._canvas.scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
 
 
 def test_the_palette_is_all_it_needs(qtbot) -> None:  # type: ignore[no-untyped-def]
