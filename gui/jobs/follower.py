@@ -51,6 +51,13 @@ class Follower(QObject):
         """Tell nothing more."""
         self._timer.stop()
 
+    def look_to_end(self) -> None:
+        """Tell all that is there now."""
+        before = -1
+        while self._offset != before:
+            before = self._offset
+            self.look()
+
     def look(self) -> None:
         """Tell what is new, at most a chunk of it."""
         data = self._new_bytes()

@@ -248,8 +248,16 @@ class Job(QObject):
         """Wait for the end of our process without an event loop; return whether it came."""
         return self._process is None or self._process.wait(seconds)
 
+    def read_history(self) -> None:
+        """Read what a watched run has told up to now, at once."""
+        if self._follower is not None:
+            self._follower.look_to_end()
+
     def restarted(self) -> None:
-        """Begin anew after `Action.CONTINUE`."""
+        """Begin anew after `Action.CONTINUE`: from now on the worker itself tells, not its file."""
+        if self._follower is not None:
+            self._follower.stop()
+            self._follower = None
         self.error, self.exit_code, self.stage = None, None, "starting"
         self._go(Trigger.HELLO)
 

@@ -12,10 +12,9 @@ import yaml
 from PySide6.QtCore import QObject, Signal
 
 from gui.jobs.commands import KINDS, PROGRAM, continue_arguments, start_arguments
-from gui.jobs.follower import Follower
+from gui.jobs.follower import Follower, is_at_work
 from gui.jobs.job import OUTPUT, Job, beside
 from gui.jobs.process import Process
-from gui.jobs.states import JobState
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder
 
@@ -88,7 +87,8 @@ class Jobs(QObject):
             If it is no run folder.
         """
         job = self.attach(folder)
-        if job.is_alive and job.state is not JobState.STARTING:
+        job.read_history()
+        if job.is_alive and is_at_work(job.folder):
             return job
         job.restarted()
         with _told(job.folder):

@@ -58,7 +58,7 @@ TRANSITIONS: dict[tuple[JobState, Trigger], JobState] = {
     (_S.STARTING, _T.PAUSED): _S.PAUSED,
     (_S.RUNNING, _T.PAUSED): _S.PAUSED,
     (_S.PAUSED, _T.WORKING): _S.RUNNING,
-    **{(state, _T.STOP_ASKED): _S.STOPPING for state in _ALIVE},
+    **{(state, _T.STOP_ASKED): _S.STOPPING for state in _ALIVE if state is not _S.STOPPING},
     **{(state, _T.FINISHED): _S.FINISHED for state in _ALIVE},
     **{(state, _T.STOPPED): _S.STOPPED for state in _ALIVE},
     **{(state, _T.FAILED): _S.FAILED for state in _ALIVE},
