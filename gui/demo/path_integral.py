@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,7 @@ class FakeRun:
         self.temperature = temperature
         self.is_periodic = is_periodic
         self.step = -self.thermo_interval
+        self.listener: Callable[[dict[str, Any]], None] | None = None
         self.spec = {
             "model": "/models/methanol.safetensors",
             "structure": "/structures/methanol.xyz",
@@ -110,6 +112,8 @@ class FakeRun:
         event = {"v": 1, "ev": ev, "t": round(time.time(), 3), **fields}
         with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(event) + "\n")
+        if self.listener is not None:
+            self.listener(event)
         return event
 
     def hello(self, pid: int = 0) -> dict[str, Any]:

@@ -388,9 +388,9 @@ def _what_is_waited_for(run: QuantumRun) -> str:
     dead = [lamp for lamp in run.lamps.drivers if lamp.can_be_restarted]
     if not dead or run.lamps.n_working:
         return ""
-    return (
-        f"{dead[0].name} {dead[0].state.value}" if len(dead) == 1 else f"{len(dead)} drivers died"
-    )
+    if len(dead) > 1:
+        return f"{len(dead)} drivers died"
+    return dead[0].detail or f"{dead[0].name} {dead[0].state.value}"
 
 
 def _overrides(spec: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from gui.core.bead_convergence import Outcome
 from gui.theme import UNIT
@@ -16,6 +16,7 @@ from gui.views.common.buttons import button
 from gui.views.common.card import Card
 from gui.views.common.empty_state import EmptyState
 from gui.views.common.labels import label, restyle
+from gui.views.common.numbers import SpinBox
 from gui.views.quantum.bead_plot import BeadPlot
 from nequip_openmm.errors import UserError
 
@@ -49,7 +50,7 @@ class ConvergencePanel(QWidget):
         self._model = model
         self._series = model.series
         self.beadsEdit = QLineEdit(", ".join(map(str, DEFAULT_BEADS)))
-        self.stepsBox = QSpinBox()
+        self.stepsBox = SpinBox()
         self.note = label("", "muted", wraps=True)
         self.startButton = button("Start series", self.start, role="primary", icon_name="play")
         self.stopButton = button("Stop", self._series.stop, icon_name="stop")

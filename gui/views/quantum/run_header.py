@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from gui.core.pimd_advice import Advice
+from gui.core.wording import duration
 from gui.jobs.states import Action
 from gui.theme import UNIT, theme
 from gui.viewmodels.quantum import QuantumModel, QuantumState
@@ -115,6 +116,7 @@ class RunHeader(QWidget):
         self._bar.setRange(0, 1000)
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Progress of the run")
+        self._progress.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         top = QHBoxLayout()
         top.setSpacing(UNIT)
         top.addWidget(self.leaveButton)
@@ -151,13 +153,5 @@ def _progress(model: QuantumModel) -> str:
     parts = [f"step {step:,} of {total:,}"] if total else []
     if model.state not in _ENDED:
         parts += [progress.speed] if progress.speed else []
-        parts += [f"{_duration(progress.eta_s)} left"] if progress.eta_s else []
+        parts += [f"{duration(progress.eta_s)} left"] if progress.eta_s else []
     return "  ·  ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -37,16 +37,20 @@ class Worker:
     def __init__(self, run: FakeRun) -> None:
         self.run = run
         self.stream = os.fdopen(int(option("--events") or 1), "w")
+        run.listener = self.tell
+
+    def tell(self, event: dict[str, Any]) -> None:
+        self.stream.write(json.dumps(event) + "\n")
+        self.stream.flush()
 
     def emit(self, ev: str, **fields: Any) -> None:
-        self.stream.write(json.dumps(self.run.event(ev, **fields)) + "\n")
-        self.stream.flush()
+        self.run.event(ev, **fields)
 
     def driver(self, state: str, **fields: Any) -> None:
         self.emit("driver", number=1, state=state, pid=4242, **fields)
 
     def work(self) -> int:
-        self.stream.write(json.dumps(self.run.hello(os.getpid())) + "\n")
+        self.run.hello(os.getpid())
         self.emit("status", state="starting", server=4241, drivers=[4242])
         self.emit("server", state="running", pid=4241)
         self.driver("starting", msg="loading the model")
