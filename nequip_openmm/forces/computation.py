@@ -45,10 +45,10 @@ FloatArray = NDArray[np.float64]
 
 
 class _Memo(NamedTuple):
-    """The last evaluation."""
+    """The last evaluation, and the bytes of positions and box that it belongs to."""
 
-    positions: FloatArray
-    box: FloatArray
+    positions: bytes
+    box: bytes
     energy: float
     forces: FloatArray
 
@@ -90,8 +90,7 @@ class Computation:
     def __call__(self, state: Any) -> tuple[float, FloatArray]:
         """Evaluate an `openmm.State`; raises as `evaluate` does. OpenMM passes on only the message, as an OpenMMException."""
         nm = import_openmm().unit.nanometer
-        positions = np.array(state.getPositions(asNumpy=True).value_in_unit(nm), dtype=np.float64)
-        return self.evaluate(positions, self._box(state))
+        return self.evaluate(state.getPositions(asNumpy=True).value_in_unit(nm), self._box(state))
 
     def evaluate(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
         """Return energy and forces.
@@ -99,7 +98,7 @@ class Computation:
         Parameters
         ----------
         positions
-            (n_particles, 3) nm; kept, so not to be changed afterwards.
+            (n_particles, 3) nm, float64.
         box
             (3, 3) box vectors as rows in nm; ignored where nothing repeats.
 
@@ -110,15 +109,11 @@ class Computation:
         RunFailed
             If positions are not finite or too far away to be meant, atoms overlap, or the energy or a force is not finite.
         """
+        where = positions.tobytes(), box.tobytes()
         with self._lock:
             memo = self._memo
-            if (
-                memo is None
-                or not np.array_equal(memo.positions, positions)
-                or not np.array_equal(memo.box, box)
-            ):
-                memo = _Memo(positions, box, *self._evaluate(positions, box))
-                self._memo = memo
+            if memo is None or memo[:2] != where:
+                self._memo = memo = _Memo(*where, *self._evaluate(positions, box))
         return memo.energy, memo.forces.copy()
 
     def _box(self, state: Any) -> FloatArray:
@@ -191,8 +186,7 @@ class TensorComputation(Computation):
         where, device = positions.device, self.potential.device
         if where.type == device.type == "cuda" and where != device:
             self._move(where)
-        # a copy: OpenMM uses the same memory at the next step
-        x = positions.detach().to("cpu", torch.float64, copy=True).numpy()
+        x = positions.detach().to("cpu", torch.float64).numpy()
         energy, forces = self.evaluate(x, self._box(state))
         packed = torch.from_numpy(forces).to(where, positions.dtype).contiguous()
         return torch.tensor(energy, dtype=torch.float64), packed

@@ -123,7 +123,7 @@ def _exact_script(content: bytes) -> bytes | None:
         )
     if module.original_name != "EngineModule":
         return None
-    exact = _exact(computation_of(module.model, module.settings, module.name))
+    exact = _exact(computation_of(module.content, module.name))
     if exact is None:
         return None
     buffer = io.BytesIO()

@@ -24,31 +24,31 @@ class EngineModule(nn.Module):
 
     Parameters
     ----------
-    model, settings, name
+    content, name
         See `nequip_openmm.forces.ops.Recipe`.
     """
 
-    model: Tensor
+    content: Tensor
 
-    def __init__(self, model: Tensor, settings: str, name: str) -> None:
+    def __init__(self, content: Tensor, name: int) -> None:
         super().__init__()
-        self.register_buffer("model", model)
-        self.settings = settings
+        self.register_buffer("content", content)
         self.name = name
 
     def forward(self, positions: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return energy and forces as `OpenMMModule` does."""
         # The first argument is what the user of a process without the operator reads in TorchScript's error, which shows this
         # call; with more than 36 characters it would not.
-        energy, forces = torch.ops.nequip_openmm.energy_and_forces(
-            "import nequip_openmm.forces.ops",
-            positions.detach(),
-            box,
-            self.model,
-            self.settings,
-            self.name,
-        )
-        return energy, forces
+        with torch.no_grad():  # TorchForce asks for a gradient that nobody uses
+            found = torch.ops.nequip_openmm.energy_and_forces(
+                "import nequip_openmm.forces.ops",
+                positions.to(device="cpu", dtype=torch.float64),
+                None if box is None else box.to(device="cpu", dtype=torch.float64),
+                self.content,
+                self.name,
+            )
+            forces = found[1:].view(-1, 3).to(device=positions.device, dtype=positions.dtype)
+            return found[0], forces
 
 
 class OpenMMModule(nn.Module):

@@ -130,8 +130,8 @@ def test_a_periodic_module_asks_for_the_box() -> None:
 def test_a_model_that_was_tampered_with_is_refused() -> None:
     case = methanol()
     module = make(case)
-    module.model[500] += 1
-    module.name = "0" * 64
+    module.content[500] += 1
+    module.name = 0
     with pytest.raises(RuntimeError, match="the model in this System is damaged"):
         script_module(module)(*inputs(case))
 
