@@ -17,7 +17,7 @@ def score(query: str, text: str) -> float | None:
         if at < 0:
             return None
         begins_word = at == 0 or not text[at - 1].isalnum()
-        found += 3 if at == previous + 1 else 2 if begins_word else 1
+        found += 3 if begins_word or at == previous + 1 else 1
         previous, position = at, at + 1
     return found - 0.01 * len(text)
 

@@ -74,8 +74,8 @@ class Series:
     def cut(self, x: float) -> None:
         """Forget the samples at and after ``x``: a run that went back to a checkpoint tells them again."""
         self._pending = [row for row in self._pending if row[0] < x]
-        starts = self._x[: self._used].min(axis=(1, 2), initial=np.inf)
-        while self._used and not starts[self._used - 1] < x:
+        ends = self._x[: self._used].max(axis=(1, 2), initial=-np.inf)
+        while self._used and not ends[self._used - 1] < x:
             self._used -= 1
         self._last = self._pending[-1] if self._pending else None
         self.version += 1

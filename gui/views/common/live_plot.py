@@ -253,6 +253,8 @@ class LivePlot(QWidget):
         self._plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self._plot.setAccessibleName(f"Plot of {self.title}")
         self._plot.setMinimumHeight(96)
+        self._plot.viewport().setAutoFillBackground(False)
+        self._plot.setStyleSheet("background: transparent;")
         self._set_up_axes()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
