@@ -75,6 +75,7 @@ class DatasetModel(QObject):
         self.dataset: OpenDataset | None = None
         self.reading: Reading | None = None
         self.fields: Sequence[Mapping[str, str]] = ()
+        self._fields_of_open: Sequence[Mapping[str, str]] = ()
         self.error: Mapping[str, str] = {}
         self.frame = 0
         self.mask: NDArray[np.bool_] | None = None
@@ -200,7 +201,7 @@ class DatasetModel(QObject):
             found.append(("finding", finding.code.replace("-", " "), finding.message))
         if self._set is not None:
             word = SETS[self._set]
-            found.append(("set", f"{word} frames", f"Frames of the division: {word}"))
+            found.append(("set", f"{word} frames", f"Frames of the split: {word}"))
         return found
 
     def show_frame(self, frame: int) -> None:
@@ -259,7 +260,8 @@ class DatasetModel(QObject):
         """Make a data set that has been read the one that is open."""
         old = self.dataset
         self._pending, self._folder = None, None
-        self.dataset = dataset
+        self.dataset, self.reading = dataset, dataset.reading
+        self._fields_of_open = self.fields
         self.frame = 0
         self._clear_filters()
         self._set_state(DataState.LOADED)
@@ -276,6 +278,7 @@ class DatasetModel(QObject):
         self._task = None
         self._abandon()
         self.reading = None if self.dataset is None else self.dataset.reading
+        self.fields = self._fields_of_open
         self._set_state(DataState.EMPTY if self.dataset is None else DataState.LOADED)
 
     # ---

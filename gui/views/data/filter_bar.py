@@ -80,7 +80,7 @@ if __name__ == "__main__":
             "Force 3.1 to 3.4 eV/Å",
             "Frames with an atom with a force of 3.1 to 3.4 eV/Å",
         )
-        bar.setShown(12, 5000, [force, ("set", "test frames", "Frames of the division: test")])
+        bar.setShown(12, 5000, [force, ("set", "test frames", "Frames of the split: test")])
         return bar
 
     show(make, 640, 40)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -20,6 +19,7 @@ from gui.core.datasets import SETS, OpenDataset
 from gui.theme import theme
 from gui.views.common.buttons import button
 from gui.views.common.labels import label, restyle
+from gui.views.common.numbers import SpinBox
 from gui.views.common.segmented import SegmentedControl
 from gui.views.data.marks import set_colour
 
@@ -59,7 +59,7 @@ class SplitEditor(QFrame):
         self._bar.picked.connect(self.set_picked)
         self._boxes = {name: _count_box(name) for name in ("n_train", "n_valid", "n_test")}
         self._boxes["n_train"].setSpecialValueText("the rest")
-        self._method = SegmentedControl(METHODS, "Draw frames")
+        self._method = SegmentedControl(METHODS, "Method")
         for key, tip in TIPS.items():
             self._method.setChoiceEnabled(key, True, tip)
         self._seed = _count_box("seed")
@@ -76,7 +76,7 @@ class SplitEditor(QFrame):
         self._seed.valueChanged.connect(lambda value: self._tell("seed", value))
         self._method.chosen.connect(lambda method: self._tell("method", method))
 
-    def box(self, name: str) -> QSpinBox:
+    def box(self, name: str) -> SpinBox:
         """Return the editor of ``n_train``, ``n_valid`` or ``n_test``."""
         return self._boxes[name]
 
@@ -109,9 +109,9 @@ class SplitEditor(QFrame):
         fields.setSpacing(16)
         for number, name in enumerate(self._boxes, start=1):
             fields.addLayout(_titled(SETS[number].capitalize(), self._boxes[name]))
-        fields.addLayout(_titled("Drawn", self._method))
+        fields.addLayout(_titled("Method", self._method))
         fields.addLayout(_titled("Seed", self._seed))
-        title = label("Division", "subheading")
+        title = label("Split", "subheading")
         left = QVBoxLayout()
         left.setSpacing(6)
         top = QHBoxLayout()
@@ -134,13 +134,13 @@ class SplitEditor(QFrame):
             self.changed.emit({name: None if name == "n_train" and value == 0 else value})
 
 
-def _count_box(name: str) -> QSpinBox:
-    box = QSpinBox()
+def _count_box(name: str) -> SpinBox:
+    box = SpinBox()
     box.setObjectName(name)
     box.setRange(0, 0)
     box.setGroupSeparatorShown(True)
     box.setKeyboardTracking(False)
-    box.setFixedWidth(104)
+    box.setFixedWidth(96)
     return box
 
 
@@ -181,7 +181,7 @@ class _Bar(QWidget):
         """Show these numbers of frames, in the order of `SETS`."""
         self._counts = counts
         parts = [f"{n:,} {name}" for name, n in zip(SETS, counts) if n]
-        self.setAccessibleName("Division: " + ", ".join(parts))
+        self.setAccessibleName("Split: " + ", ".join(parts))
         self.update()
 
     def sizeHint(self) -> QSize:

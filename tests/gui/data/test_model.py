@@ -103,6 +103,7 @@ def test_what_was_open_stays_until_the_new_one_is_read(
 ) -> None:
     before = loaded.dataset
     loaded.open("other.xyz")
+    tasks[0].event_received.emit({"ev": "fields", "fields": [{"name": "theirs"}]})
     assert loaded.state is DataState.LOADING
     assert loaded.dataset is before
     loaded.cancel()
@@ -110,6 +111,9 @@ def test_what_was_open_stays_until_the_new_one_is_read(
     tasks[0].cancelled.emit()
     assert loaded.state is DataState.LOADED
     assert loaded.dataset is before
+    assert before is not None
+    assert loaded.reading == before.reading
+    assert not loaded.fields
     assert not tasks[0].folder.parent.exists()
 
 
