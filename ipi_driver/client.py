@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from ipi_driver.channel import Channel
 from ipi_driver.evaluator import Evaluator
 from ipi_driver.failures import NoServer
 from ipi_driver.fill import BatchFill
@@ -80,39 +81,6 @@ class ConnectionSettings:
             raise UserError("--shm: shared memory goes with --unix --address, as i-PI's mode 'shm'")
 
 
-class _Channel:
-    """A connection: socket and conversation."""
-
-    def __init__(self, connected: socket.socket, conversation: Conversation) -> None:
-        self.socket = connected
-        self.conversation = conversation
-        self.is_lost = False
-
-    def receive(self, buffer: bytearray) -> None:
-        """Read what is there and reply where the protocol asks for it."""
-        try:
-            size = self.socket.recv_into(buffer)
-        except OSError:
-            size = 0
-        self.is_lost = size == 0
-        if size:
-            self.send(self.conversation.receive(memoryview(buffer)[:size]))
-
-    def send(self, data: bytes) -> None:
-        """Send all; a server that is gone shows in `is_lost`."""
-        if not data:
-            return
-        try:
-            self.socket.sendall(data)
-        except OSError:
-            self.is_lost = True
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self.is_lost or self.conversation.has_ended
-
-
 class Client:
     """Serves one i-PI at a time.
 
@@ -139,7 +107,7 @@ class Client:
         self._guard = guard
         self.fill = BatchFill(settings.connections)
         self._stop = StopSignals()
-        self._channels: list[_Channel] = []
+        self._channels: list[Channel] = []
         self._connecting: Connecting | None = None
         self._n_opened = 0
         self._has_worked = False  # for this server
@@ -205,13 +173,13 @@ class Client:
         if self._guard is not None:
             self._guard.hold(connected)
         conversation = Conversation(self.evaluator.n_atoms, self.settings.uses_shared_memory)
-        channel = _Channel(connected, conversation)
+        channel = Channel(connected, conversation)
         self._channels.append(channel)
         selector.register(connected, selectors.EVENT_READ, channel)
         self._connecting, self._n_opened = None, self._n_opened + 1
         return True
 
-    def _drop(self, selector: selectors.BaseSelector, channel: _Channel) -> None:
+    def _drop(self, selector: selectors.BaseSelector, channel: Channel) -> None:
         selector.unregister(channel.socket)
         channel.socket.close()
         channel.conversation.close()
@@ -314,7 +282,7 @@ def _selector_that_signals_wake() -> Iterator[selectors.BaseSelector]:
                 signal.set_wakeup_fd(previous)
 
 
-def _drain_wake_up(ready: list[tuple[selectors.SelectorKey, int]]) -> list[_Channel]:
+def _drain_wake_up(ready: list[tuple[selectors.SelectorKey, int]]) -> list[Channel]:
     """Return the channels that have something to say, and forget what woke the selector up besides."""
     for key, _ in ready:
         if key.data is None and isinstance(key.fileobj, socket.socket):

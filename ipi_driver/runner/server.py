@@ -102,7 +102,8 @@ class _Server:
 def _recv_into(connection: socket.socket, *buffer: Any) -> int:
     """Read as sockets do, a reset of the connection being the end of it.
 
-    A driver that is killed before it has read all it was sent resets its connection. i-PI 3.3 knows the end of a stream only.
+    So end the connections of a machine that fails, and of a driver whose guard was killed as well (see `ipi_driver.guard`).
+    i-PI 3.3 knows the end of a stream only.
     """
     try:
         return socket.socket.recv_into(connection, *buffer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from ipi_driver.inputs.transport import Address
 from ipi_driver.runner import files
 from ipi_driver.runner.child import Child
 from ipi_driver.runner.drivers import Drivers
+from ipi_driver.runner.endings import ended_early, explained
 from ipi_driver.runner.guard import sound_rows
 from ipi_driver.runner.resume import discard_states, saved_step
 from ipi_driver.runner.sockets import remove_stale
@@ -22,7 +22,6 @@ from ipi_driver.runner.tail import FrameTail, PropertyTail
 from ipi_driver.runner.telling import Row, Teller, logger
 from nequip_openmm.errors import RunFailed, UserError
 from nequip_openmm.runs import Commands, EventStream, RunFolder
-from nequip_openmm.runs.failures import write_failure
 from nequip_openmm.runs.progress import ProgressBar
 from nequip_openmm.runs.signals import StopSignals
 
@@ -241,7 +240,7 @@ class Session:
     def _judge(self, server: Child, drivers: Drivers | None, failure: dict[str, Any] | None) -> str:
         """Return how it ended; i-PI's exit code says little, the last saved step says it."""
         if failure is not None:
-            raise self._explained(failure)
+            raise explained(failure, self.step)
         if drivers is not None and (told := drivers.failure()) is not None:
             raise told
         done = saved_step(self._folder / files.RESTART)
@@ -253,39 +252,15 @@ class Session:
             return "finished"
         if self._is_stopping and (done is not None or self.last is None):
             return "stopped"  # in order, or before there was anything to save
-        raise self._ended_early(server)
+        raise ended_early(server.exit_code(), self.step, self._spec.steps)
 
     def _judge_relaxation(self, server: Child) -> str:
         if _CONVERGED not in server.last_words():
             if self.step < self._spec.steps:
-                raise self._ended_early(server)
+                raise ended_early(server.exit_code(), self.step, self._spec.steps)
             text = f"the relaxation has not converged to force_tolerance = {self._spec.force_tolerance:g} eV/Å"
             self._teller.warn("not-converged", f"{text} in {self._spec.steps} steps")
         return "finished"
-
-    def _explained(self, failure: dict[str, Any]) -> RunFailed | UserError:
-        """Return what an exception in i-PI's process means."""
-        message = failure["message"] or failure["type"]
-        if failure["errno"] in (errno.ENOSPC, errno.EDQUOT):
-            return write_failure(OSError(failure["errno"], message, failure["filename"]))
-        if failure["is_users"]:
-            return UserError(message)
-        if failure["code"] is not None:
-            return RunFailed(message, code=failure["code"], hint=failure["hint"])
-        return RunFailed(
-            f"i-PI stopped at step {self.step}: {failure['type']}: {message}",
-            code="ipi",
-            hint=f"See {files.IPI_LOG} in the run folder; once the cause is gone, go on with --resume.",
-        )
-
-    def _ended_early(self, server: Child) -> RunFailed:
-        code = server.exit_code()
-        how = f"was killed by signal {-code}" if code is not None and code < 0 else "ended"
-        return RunFailed(
-            f"i-PI {how} at step {self.step} of {self._spec.steps}",
-            code="ipi-died",
-            hint=f"See {files.IPI_LOG} in the run folder; go on with --resume.",
-        )
 
     def _end(self, server: Child, drivers: Drivers | None, *, is_urgent: bool = False) -> None:
         """End every process; remove the socket of one that was killed."""

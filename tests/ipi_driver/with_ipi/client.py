@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ipi_driver import client
+from ipi_driver.channel import Channel
 from ipi_driver.client import ConnectionSettings
 from ipi_driver.driver import run
 from ipi_driver.transport import Address, InetAddress, UnixAddress
@@ -48,16 +48,16 @@ def _serve(given: argparse.Namespace) -> int:
 
 def _kill_before_reading(number: int) -> None:
     """Let this process be killed when that request, counted from 1, has arrived and lies unread."""
-    receive, left = client._Channel.receive, number
+    receive, left = Channel.receive, number
 
-    def receive_or_die(channel: client._Channel, buffer: bytearray) -> None:
+    def receive_or_die(channel: Channel, buffer: bytearray) -> None:
         nonlocal left
         left -= channel.socket.recv(7, socket.MSG_PEEK | socket.MSG_WAITALL) == b"POSDATA"
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         receive(channel, buffer)
 
-    client._Channel.receive = receive_or_die  # type: ignore[method-assign]
+    Channel.receive = receive_or_die  # type: ignore[method-assign]
 
 
 def _live_and_die(given: argparse.Namespace, k: int) -> None:
