@@ -20,6 +20,8 @@ from nequip_openmm.runs import RunFolder
 
 __all__ = ["Jobs"]
 
+FAREWELL_S = 5.0
+
 
 class Jobs(QObject):
     """The list of jobs.
@@ -84,12 +86,14 @@ class Jobs(QObject):
         Raises
         ------
         UserError
-            If it is no run folder.
+            If it is no run folder, or its program has said its last word and does not end.
         """
         job = self.attach(folder)
         job.read_history()
         if job.is_alive and is_at_work(job.folder):
             return job
+        if not job.wait(FAREWELL_S):  # between "stopped" and the end of the process
+            raise UserError(f"{job.name} is still ending; try again in a moment")
         job.restarted()
         with _told(job.folder):
             arguments = continue_arguments(job.kind, job.folder, changes)
