@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from gui.theme import UNIT, theme
 from gui.viewmodels.quantum_run import ALL, QuantumRun
@@ -126,7 +126,6 @@ class KineticPanel(QFrame):
         for word, token in ESTIMATORS.values():
             self.samples.addCurve(word, token)
         head = heading("Kinetic energy", "meV per atom")
-        head.addWidget(self.elementBox)
         head.addWidget(self.viewControl)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * UNIT, UNIT + 4, UNIT + 4, UNIT)
@@ -134,7 +133,11 @@ class KineticPanel(QFrame):
         layout.addLayout(head)
         layout.addWidget(self.samples, 1)
         layout.addWidget(self.running, 1)
-        layout.addWidget(self.legend)
+        foot = QHBoxLayout()
+        foot.setSpacing(UNIT)
+        foot.addWidget(self.legend, 1)
+        foot.addWidget(self.elementBox)
+        layout.addLayout(foot)
 
 
 def rounded(mean: Mean) -> str:
