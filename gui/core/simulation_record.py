@@ -130,7 +130,7 @@ class SimulationRecord:
         self.steps: list[Step] = []
         self.stage_name = ""
         self.knobs: dict[str, float] = {}
-        self.has_volume = False
+        self.has_volume = self.has_conserved = False
         self.is_running = False
         self.checkpoint_step: int | None = None
         self.last_step = 0
@@ -227,6 +227,7 @@ class SimulationRecord:
         )
         self.last_step = max(self.last_step, step)
         self.has_volume = self.has_volume or event.get("volume") is not None
+        self.has_conserved = self.has_conserved or event.get("conserved") is not None
         self.is_running = True
 
     def _shifted(self, event: Event) -> dict[str, Any]:

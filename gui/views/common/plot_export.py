@@ -7,9 +7,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QSize
-from PySide6.QtGui import QPixmap
+from PySide6.QtCore import QPoint, QSize
+from PySide6.QtGui import QPainter, QPixmap, QRegion
+from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
 from gui.theme import theme
@@ -33,11 +33,22 @@ def write_csv(
         writer.writerows(zip_longest(*columns, fillvalue=""))
 
 
-def write_svg(path: Path, plot: pg.PlotWidget) -> None:
-    """Write a plot as vectors; raises OSError."""
-    from pyqtgraph.exporters import SVGExporter
+def write_svg(path: Path, widget: QWidget) -> None:
+    """Write a widget as vectors; raises OSError.
 
-    path.write_bytes(SVGExporter(plot.getPlotItem()).export(toBytes=True))
+    pyqtgraph's own exporter fails on paths with curves (ValueError), such as those of round marks.
+    """
+    with path.open("wb"):  # the generator would say nothing of a place that cannot be written
+        pass
+    generator = QSvgGenerator()
+    generator.setFileName(str(path))
+    generator.setSize(widget.size())
+    generator.setViewBox(widget.rect())
+    generator.setTitle(path.stem)
+    painter = QPainter(generator)
+    painter.fillRect(widget.rect(), theme().colour("surface"))
+    widget.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
+    painter.end()
 
 
 def write_png(path: Path, widget: QWidget) -> None:

@@ -121,6 +121,7 @@ class InputCard(QFrame):
     def setFindings(self, findings: Sequence[Finding]) -> None:
         """Show what was found about the file."""
         while (item := self._findings.takeAt(0)) is not None:
+            item.widget().hide()
             item.widget().deleteLater()
         for finding in findings:
             self._findings.addWidget(FindingLine(finding))

@@ -12,7 +12,7 @@ from gui.core.wording import duration
 from gui.jobs import Action, Job, JobState
 from gui.theme import UNIT
 from gui.views.common.badge import StatusBadge
-from gui.views.common.buttons import button
+from gui.views.common.buttons import IconButton, button
 from gui.views.common.clock import clock
 from gui.views.common.labels import Elided
 
@@ -48,12 +48,7 @@ class RunStrip(QFrame):
         self.bar.setRange(0, 1000)
         self.bar.setAccessibleName("Progress")
         self.pauseButton = button("Pause", self._toggle_pause, icon_name="pause", tip="Space")
-        self.checkpointButton = button(
-            "Checkpoint",
-            self._checkpoint,
-            icon_name="checkpoint",
-            tip="Save a state to go on from, now",
-        )
+        self.checkpointButton = IconButton("checkpoint", "Save a checkpoint now", self._checkpoint)
         self.stopButton = button(
             "Stop", self._stop, icon_name="stop", tip="Save a checkpoint and end (Ctrl+.)"
         )

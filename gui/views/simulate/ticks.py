@@ -44,6 +44,7 @@ class Ticks(Card):
         """Show these steps from now on; they may change while they are shown."""
         self._steps = list(steps)
         while (item := self._grid.takeAt(0)) is not None:
+            item.widget().hide()
             item.widget().deleteLater()
         self._rows = []
         for number, step in enumerate(self._steps):
@@ -70,6 +71,7 @@ class Ticks(Card):
                 restyle(title, "role", "muted" if step.state == "waiting" else "")
             seconds.setText(_duration(step, now))
         self.note.setText(self._note(now))
+        self.note.setVisible(bool(self.note.text()))
 
     def _note(self, now: float) -> str:
         """Say that a long start is no error."""

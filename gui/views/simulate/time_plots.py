@@ -14,6 +14,8 @@ from gui.views.common.buttons import button
 from gui.views.common.clock import clock
 from gui.views.common.labels import label
 from gui.views.common.live_plot import LivePlot
+from gui.views.common.plot_export import write_png, write_svg
+from gui.views.simulate.flow import FlowLayout
 
 __all__ = ["PLOTS", "Definition", "TimePlots"]
 
@@ -73,6 +75,9 @@ PLOTS = {
     ),
 }  # fmt: skip
 
+_ONLY_SOME = ("conserved", "pressure", "volume", "density")
+"""What not every run has."""
+
 SMOOTHING = {
     "No smoothing": 1,
     "Over 10 samples": 10,
@@ -91,6 +96,8 @@ class TimePlots(QWidget):
         self._trouble: tuple[float, str] | None = None
         self.plots = {key: self._plot(key) for key in PLOTS}
         self.chips = {key: self._chip(key) for key in PLOTS}
+        for key in _ONLY_SOME:
+            self._offer(key, is_there=False)
         self.smoothingBox = QComboBox()
         self.smoothingBox.setAccessibleName("Smoothing")
         for text, width in SMOOTHING.items():
@@ -123,9 +130,8 @@ class TimePlots(QWidget):
         record = self._record
         if record is None:
             return
-        for key in ("pressure", "volume", "density"):
-            self._offer(key, record.has_volume)
-        self._offer("conserved", len(record.series.arrays("conserved")[0]) > 1)
+        for key in _ONLY_SOME:
+            self._offer(key, record.has_conserved if key == "conserved" else record.has_volume)
         if len(record.marks) != self._n_marks:
             self._n_marks = len(record.marks)
             self._mark(record)
@@ -137,12 +143,9 @@ class TimePlots(QWidget):
         return [key for key, plot in self.plots.items() if not plot.isHidden()]
 
     def savePicture(self, path: Path) -> None:
-        """Write all plots that are shown as one PNG, or as an SVG each (``NAME-temperature.svg``)."""
-        if path.suffix.lower() != ".svg":
-            self._stack.grab().save(str(path))
-            return
-        for key in self.shown():
-            self.plots[key].export(path.with_stem(f"{path.stem}-{key}"))
+        """Write all plots that are shown as one picture, PNG or SVG; raises OSError."""
+        write = write_svg if path.suffix.lower() == ".svg" else write_png
+        write(path, self._stack)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
@@ -190,12 +193,13 @@ class TimePlots(QWidget):
             plot.setMarks(named if shown and key == shown[0] else happened)
 
     def _build(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(UNIT // 2)
+        chips = FlowLayout(UNIT // 2)
         for chip in self.chips.values():
-            head.addWidget(chip)
-        head.addStretch(1)
-        head.addWidget(self.smoothingBox)
+            chips.addWidget(chip)
+        head = QHBoxLayout()
+        head.setSpacing(UNIT)
+        head.addLayout(chips, 1)
+        head.addWidget(self.smoothingBox, 0, Qt.AlignmentFlag.AlignTop)
         self._stack = QFrame()
         self._stack.setProperty("role", "surface")
         inside = QVBoxLayout(self._stack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,9 @@ H -1.426 0.201 0.591
 def make_model(tmp_path: Path) -> Callable[..., Path]:
     """``make_model(species=("H", "C"), cutoff=4.0)``: a file with the header of a model."""
 
-    def make(species: tuple[str, ...] = ("H", "C", "O"), cutoff: float = 4.0, name: str = "m") -> Path:
+    def make(
+        species: tuple[str, ...] = ("H", "C", "O"), cutoff: float = 4.0, name: str = "m"
+    ) -> Path:
         document = {
             "format_version": 1,
             "model": {"species": list(species), "cutoff": cutoff, "num_layers": 3, "l_max": 2},
@@ -88,8 +90,12 @@ def preview(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def make_simulation(
-    make_session: Callable[..., Session], preview: list[str], model_file: Path, structure_file: Path, qtbot
-) -> Iterator[Callable[..., SimulationModel]]:
+    make_session: Callable[..., Session],
+    preview: list[str],
+    model_file: Path,
+    structure_file: Path,
+    qtbot,
+) -> Callable[..., SimulationModel]:
     """``make_simulation(mode, filled=True)``: the view model, with model and structure read, and a worker of a mode."""
     made: list[SimulationModel] = []
 
@@ -103,4 +109,4 @@ def make_simulation(
             qtbot.waitUntil(lambda: model.state.name == "READY", timeout=5000)
         return model
 
-    yield make
+    return make

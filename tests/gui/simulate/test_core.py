@@ -23,7 +23,9 @@ FILES = {"model": "m.safetensors", "structure": "s.xyz"}
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("length", "timestep", "steps"), [(10, 0.5, 20_000), (1, 0.3, 3333), (1e-9, 1, 1)])
+@pytest.mark.parametrize(
+    ("length", "timestep", "steps"), [(10, 0.5, 20_000), (1, 0.3, 3333), (1e-9, 1, 1)]
+)
 def test_steps_follow_from_length_and_time_step(length: float, timestep: float, steps: int) -> None:
     spec = to_spec({**defaults(), **FILES, "length": length, "timestep": timestep})
     assert spec["steps"] == steps
@@ -36,7 +38,10 @@ def test_a_length_that_is_none_has_no_steps(wrong: tuple) -> None:
 
 
 def test_stages_have_lengths_too() -> None:
-    stages = [{"name": "heat", "length": 1.0, "temperature": 50, "temperature_end": 300}, {"length": 2.0}]
+    stages = [
+        {"name": "heat", "length": 1.0, "temperature": 50, "temperature_end": 300},
+        {"length": 2.0},
+    ]
     spec = SimulationSpec.model_validate(to_spec({**defaults(), **FILES, "stages": stages}))
     assert [stage.steps for stage in spec.stages] == [2000, 4000]
     assert spec.steps == 6000
@@ -67,7 +72,9 @@ def test_the_header_tells_elements_cutoff_and_error(model_file: Path) -> None:
     assert "force MAE 18.5 meV/Å" in header.facts
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x08\0\0\0\0\0\0\0{}      ", b"\xff" * 40])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04", b"\x08\0\0\0\0\0\0\0{}      ", b"\xff" * 40]
+)
 def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.safetensors"
     path.write_bytes(content)
@@ -77,12 +84,18 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path, content: bytes)
 
 def _structure(symbols: list[int], cell: float | None = None, **more: object) -> StructurePreview:
     box = None if cell is None else np.eye(3) * cell
-    return StructurePreview(Path("s.xyz"), np.array(symbols), np.zeros((len(symbols), 3)), box, **more)  # type: ignore[arg-type]
+    return StructurePreview(
+        Path("s.xyz"), np.array(symbols), np.zeros((len(symbols), 3)), box, **more
+    )  # type: ignore[arg-type]
 
 
-def _texts(model_file: Path, structure: StructurePreview, level: str, **settings: object) -> list[str]:
+def _texts(
+    model_file: Path, structure: StructurePreview, level: str, **settings: object
+) -> list[str]:
     values = {**defaults(), **settings}
-    return [f.text for f in check(read_model_header(model_file), structure, values) if f.level == level]
+    return [
+        f.text for f in check(read_model_header(model_file), structure, values) if f.level == level
+    ]
 
 
 def test_elements_that_the_model_does_not_know_are_named_with_their_atoms(model_file: Path) -> None:
@@ -91,14 +104,22 @@ def test_elements_that_the_model_does_not_know_are_named_with_their_atoms(model_
 
 
 def test_known_elements_are_said_to_be_good(model_file: Path) -> None:
-    assert _texts(model_file, _structure([8, 1, 1]), "good") == ["Elements H O: all known to the model"]
+    assert _texts(model_file, _structure([8, 1, 1]), "good") == [
+        "Elements H O: all known to the model"
+    ]
 
 
 @pytest.mark.parametrize(
     ("edge", "level", "word"),
-    [(3.0, "warning", "feel their own images"), (7.0, "warning", "2 × cutoff"), (9.0, "good", "above 2 × cutoff")],
+    [
+        (3.0, "warning", "feel their own images"),
+        (7.0, "warning", "2 × cutoff"),
+        (9.0, "good", "above 2 × cutoff"),
+    ],
 )
-def test_cells_are_compared_with_the_cutoff(model_file: Path, edge: float, level: str, word: str) -> None:
+def test_cells_are_compared_with_the_cutoff(
+    model_file: Path, edge: float, level: str, word: str
+) -> None:
     texts = _texts(model_file, _structure([8, 1, 1], edge), level)
     assert any(word in text for text in texts)
 
@@ -133,7 +154,14 @@ def _record(tmp_path: Path, **spec: object) -> SimulationRecord:
 
 
 def _sample(step: int, **values: float) -> dict:
-    return {"ev": "sample", "t": 110.0, "step": step, "t_ps": step * 0.0005, "temp": 300.0, **values}
+    return {
+        "ev": "sample",
+        "t": 110.0,
+        "step": step,
+        "t_ps": step * 0.0005,
+        "temp": 300.0,
+        **values,
+    }
 
 
 def test_ticks_have_times(tmp_path: Path) -> None:
@@ -141,7 +169,11 @@ def test_ticks_have_times(tmp_path: Path) -> None:
     assert [(s.name, s.state) for s in record.steps] == [("loading", "done"), ("minimising", "working"), ("running", "waiting")]  # fmt: skip
     record.take({"ev": "status", "t": 104.0, "state": "minimising"})
     record.take({"ev": "status", "t": 107.0, "state": "running"})
-    assert [(s.state, s.seconds) for s in record.steps] == [("done", 3.0), ("done", 4.0), ("done", 0.0)]
+    assert [(s.state, s.seconds) for s in record.steps] == [
+        ("done", 3.0),
+        ("done", 4.0),
+        ("done", 0.0),
+    ]
     assert record.is_running
 
 
@@ -149,7 +181,11 @@ def test_steps_that_nobody_planned_are_shown_too(tmp_path: Path) -> None:
     record = SimulationRecord(tmp_path)
     record.begin(100.0)
     record.take({"ev": "status", "t": 101.0, "state": "compiling"})
-    assert [s.title for s in record.steps] == ["Loading PyTorch and the model", "Compiling", "Running"]
+    assert [s.title for s in record.steps] == [
+        "Loading PyTorch and the model",
+        "Compiling",
+        "Running",
+    ]
 
 
 def test_samples_become_curves_and_none_is_a_gap(tmp_path: Path) -> None:
@@ -162,7 +198,9 @@ def test_samples_become_curves_and_none_is_a_gap(tmp_path: Path) -> None:
     assert record.last_time_ps == pytest.approx(0.495)
 
 
-def test_energies_are_counted_from_the_first_structure_and_drift_is_their_slope(tmp_path: Path) -> None:
+def test_energies_are_counted_from_the_first_structure_and_drift_is_their_slope(
+    tmp_path: Path,
+) -> None:
     record = _record(tmp_path)
     record.n_atoms = 5
     for step in range(0, 2000, 100):
@@ -193,7 +231,9 @@ def test_a_resumed_run_forgets_what_came_after_the_checkpoint(tmp_path: Path) ->
 
 def test_rdf_and_msd_replace_what_was_before(tmp_path: Path) -> None:
     record = _record(tmp_path)
-    record.take({"ev": "rdf", "t": 1, "frames": 4, "r_A": [0.5, 1.5], "pairs": {"H-O": [0.0, None]}})
+    record.take(
+        {"ev": "rdf", "t": 1, "frames": 4, "r_A": [0.5, 1.5], "pairs": {"H-O": [0.0, None]}}
+    )
     record.take({"ev": "msd", "t": 1, "frames": 4, "lag_ps": [0.05], "elements_A2": {"H": [0.1]}})
     assert record.rdf.frames == 4
     assert np.isnan(record.rdf.y["H-O"][1])
@@ -205,7 +245,9 @@ def test_files_have_all_rows_where_events_were_thinned(tmp_path: Path) -> None:
     record.take(_sample(0, temp_target=300.0))
     record.take(_sample(100, temp_target=350.0))
     rows = "".join(f"{s},{s * 0.0005},-1,0.1,-0.9,300.0\n" for s in range(0, 110, 10))
-    (tmp_path / "thermo.csv").write_text("step,time_ps,potential_eV,kinetic_eV,total_eV,temperature_K\n" + rows)
+    (tmp_path / "thermo.csv").write_text(
+        "step,time_ps,potential_eV,kinetic_eV,total_eV,temperature_K\n" + rows
+    )
     record.read_history()
     assert len(record.series.arrays("temp")[0]) == 11
     assert record.series.arrays("temp_target")[1].tolist() == [300.0] * 10 + [350.0]

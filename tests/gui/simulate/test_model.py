@@ -191,7 +191,9 @@ def test_what_the_worker_refuses_is_told(make_simulation: Make, qtbot) -> None:
     assert model.state is SimulationState.READY
 
 
-def test_a_run_whose_watcher_and_worker_are_gone_is_lost(make_simulation: Make, qtbot, tmp_path: Path) -> None:
+def test_a_run_whose_watcher_and_worker_are_gone_is_lost(
+    make_simulation: Make, qtbot, tmp_path: Path
+) -> None:
     folder = tmp_path / "old"
     folder.mkdir()
     (folder / "spec.yaml").write_text("kind: md\nsteps: 10\n")
@@ -216,9 +218,17 @@ def test_a_run_that_is_over_is_shown_with_all_its_rows(make_simulation: Make, qt
     assert len(other.record.series.arrays("temp")[0]) == 20
 
 
-def test_settings_of_a_file_fill_the_form(make_simulation: Make, qtbot, model_file: Path, structure_file: Path) -> None:
+def test_settings_of_a_file_fill_the_form(
+    make_simulation: Make, qtbot, model_file: Path, structure_file: Path
+) -> None:
     model = make_simulation(filled=False)
-    spec = {"model": str(model_file), "structure": str(structure_file), "steps": 8000, "timestep": 0.25, "ensemble": "nve"}
+    spec = {
+        "model": str(model_file),
+        "structure": str(structure_file),
+        "steps": 8000,
+        "timestep": 0.25,
+        "ensemble": "nve",
+    }
     with qtbot.waitSignal(model.values_changed):
         model.take_spec(spec)
     assert model.values["length"] == pytest.approx(2.0)
@@ -249,7 +259,12 @@ def test_no_torch_in_the_window(make_simulation: Make) -> None:
     import sys
 
     code = "import gui.viewmodels.simulation, sys; print({'torch', 'openmm', 'ipi'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
+    )
 
 
 def test_job_states_all_have_a_state_of_the_page() -> None:
