@@ -63,7 +63,7 @@ class Closing(QObject):
     def _decide(self, answer: str) -> None:
         if answer == KEEP:
             self._keep()
-            self._window.close()
+            self._close_soon()
         else:
             self.stop_all()
 
@@ -78,7 +78,11 @@ class Closing(QObject):
     def _look(self, _job: object = None) -> None:
         if self._is_decided and not self._unsettled():
             self._patience.stop()
-            self._window.close()
+            self._close_soon()
+
+    def _close_soon(self) -> None:
+        """Close when Qt is through with the close event that asked: it takes no second one within the first."""
+        QTimer.singleShot(0, self._window, self._window.close)
 
     def _offer_force(self) -> None:
         names = ", ".join(job.name for job in self._unsettled())
