@@ -11,7 +11,8 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPalette
 from gui.core.atoms import Picture
 from gui.core.bonds import Bonds
 from gui.core.projection import Camera
-from gui.core.scene import Primitives, assemble
+from gui.core.scene import Parts, Primitives, assemble
+from gui.views.molecule.acceleration import OpenGLError, acceleration
 from gui.views.molecule.painting import Style, paint
 from gui.views.molecule.sprites import Sprites
 
@@ -45,6 +46,10 @@ class Canvas:
     ) -> QImage:
         """Return an image of a widget's size with ``ratio`` pixels for each of the screen's."""
         pixels = (size * ratio).expandedTo(QSize(1, 1))
+        drawn = self._accelerated(picture, camera, pixels, ratio, palette)
+        if drawn is not None:
+            drawn.setDevicePixelRatio(ratio)
+            return drawn
         image = QImage(pixels, QImage.Format.Format_RGB32)
         image.fill(background(palette))
         painter = QPainter(image)
@@ -64,12 +69,8 @@ class Canvas:
         is_quick: bool = False,
     ) -> Primitives:
         """Paint onto something of this many pixels; quickly means without sticks."""
-        parts = picture.parts
-        if is_quick:
-            parts = replace(parts, atoms=replace(parts.atoms, bonds=Bonds.none()))
-        pan = (camera.pan[0] * ratio, camera.pan[1] * ratio)
-        larger = replace(camera, scale=camera.scale * ratio, pan=pan)
-        scene = assemble(parts, larger, pixels.width(), pixels.height())
+        parts = _without_sticks(picture.parts) if is_quick else picture.parts
+        scene = assemble(parts, _larger(camera, ratio), pixels.width(), pixels.height())
         n_atoms = len(parts.atoms.positions)
         paint(
             painter,
@@ -80,6 +81,34 @@ class Canvas:
             _EDGE_WIDTH * ratio,
         )
         return scene
+
+    def _accelerated(
+        self, picture: Picture, camera: Camera, pixels: QSize, ratio: float, palette: QPalette
+    ) -> QImage | None:
+        """Return an image by the graphics card, None where that is not wanted."""
+        renderer = acceleration().renderer()
+        if renderer is None:
+            return None
+        larger = _larger(camera, ratio)
+        self.scene = assemble(
+            _without_sticks(picture.parts), larger, pixels.width(), pixels.height()
+        )
+        style = _style(picture, camera, palette)
+        try:
+            return renderer.image(picture, larger, style, pixels, _EDGE_WIDTH * ratio)
+        except OpenGLError as error:
+            acceleration().give_up(str(error))
+            return None
+
+
+def _larger(camera: Camera, ratio: float) -> Camera:
+    """Return the camera in pixels of which there are ``ratio`` for each of the screen's."""
+    pan = (camera.pan[0] * ratio, camera.pan[1] * ratio)
+    return replace(camera, scale=camera.scale * ratio, pan=pan)
+
+
+def _without_sticks(parts: Parts) -> Parts:
+    return replace(parts, atoms=replace(parts.atoms, bonds=Bonds.none()))
 
 
 def background(palette: QPalette) -> QColor:

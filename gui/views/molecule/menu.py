@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu
 
 from gui.core.atoms import Colouring
+from gui.views.molecule.acceleration import acceleration
 
 if TYPE_CHECKING:
     from gui.views.molecule.view import MoleculeView
@@ -44,11 +45,22 @@ def molecule_menu(view: MoleculeView) -> QMenu:
     perspective.setCheckable(True)
     perspective.setChecked(view.hasPerspective())
     perspective.toggled.connect(view.setPerspective)
+    _add_acceleration(menu)
     menu.addSeparator()
     menu.addAction("Fit\tF", view.fit)
     for axis, name in enumerate("XYZ"):
         menu.addAction(f"Look along {name.lower()}\t{name}", partial(view.lookAlong, axis))
     return menu
+
+
+def _add_acceleration(menu: QMenu) -> None:
+    """Add the choice of OpenGL; where it was tried and cannot be, say why."""
+    state = acceleration()
+    action = menu.addAction("Draw with OpenGL" + (f": {state.problem}" if state.problem else ""))
+    action.setCheckable(True)
+    action.setChecked(state.is_on)
+    action.setEnabled(not state.is_trying)
+    action.toggled.connect(state.choose)
 
 
 def _add_colourings(menu: QMenu, view: MoleculeView) -> None:

@@ -21,12 +21,12 @@ from PySide6.QtGui import (
 from gui.core.scene import LEVELS, Kind, Primitives
 from gui.views.molecule.sprites import STRIP, Sprites
 
-__all__ = ["Style", "hazed", "paint"]
+__all__ = ["BEAD_ALPHA", "Style", "hazed", "paint"]
 
 FloatArray = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
-_BEAD_ALPHA = 0.45
+BEAD_ALPHA = 0.45
 _THIN = 2.6  # pixels, below which the shading of a stick cannot be seen and a line is twice as fast
 
 
@@ -113,7 +113,7 @@ def _tools(
         twelfth -= 64
         rgb, radius = colours[level][colour], 2 ** (twelfth / 12)
         if kind == Kind.BALL:
-            tools.append(sprites.ball(radius, rgb, _BEAD_ALPHA if bead else 1.0))
+            tools.append(sprites.ball(radius, rgb, BEAD_ALPHA if bead else 1.0))
         elif kind == Kind.HEAD:
             tools.append(rgb)
         elif kind == Kind.EDGE:

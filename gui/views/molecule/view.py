@@ -27,6 +27,7 @@ from gui.core.atoms import Colouring, Look, Picture, Snapshot, prepare
 from gui.core.bonds import Bonds
 from gui.core.projection import Camera
 from gui.core.scene import Kind
+from gui.views.molecule.acceleration import acceleration
 from gui.views.molecule.canvas import Canvas, background
 from gui.views.molecule.captions import atom_text, paint_label, paint_legend
 from gui.views.molecule.saving import save_image
@@ -76,6 +77,7 @@ class MoleculeView(QWidget):
         self._settle = QTimer(self, singleShot=True, interval=180)
         self._settle.timeout.connect(self._draw_fully)
         self._placeholder = "No structure"
+        acceleration().changed.connect(self._redraw)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 120)

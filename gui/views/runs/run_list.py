@@ -157,7 +157,7 @@ class _RunDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw a cell."""
         super().paint(painter, option, index)
-        run = index.model().run(index)
+        run = index.model().run(index)  # type: ignore[attr-defined]
         if index.column() != Column.PROGRESS or not run.is_alive or not run.total:
             return
         painter.save()
