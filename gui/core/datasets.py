@@ -291,6 +291,12 @@ class OpenDataset:
     @cached_property
     def split_problem(self) -> str:
         """Why the data cannot be divided as chosen; empty where they can."""
+        split, n_frames = self.split, self.n_frames
+        if split.n_valid < 1:
+            return "at least one frame is needed for validation"
+        if split.n_train is None and split.n_valid + split.n_test >= n_frames:
+            taken = f"{split.n_valid:,} for validation and {split.n_test:,} for the test"
+            return f"{taken} leave none of the {n_frames:,} frames to learn from"
         try:
             self.split.indices(self.n_frames)
         except DataError as error:

@@ -35,7 +35,7 @@ class FilterBar(QWidget):
         self._all = QPushButton("Show all")
         self._all.setProperty("role", "flat")
         self._all.clicked.connect(self.cleared)
-        layout = QHBoxLayout(self)
+        self._row = layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addWidget(self._title)
@@ -48,7 +48,7 @@ class FilterBar(QWidget):
 
     def addWidget(self, widget: QWidget) -> None:
         """Put a widget at the right end."""
-        self.layout().addWidget(widget)
+        self._row.addWidget(widget)
 
     def setShown(
         self, n_shown: int, n_frames: int, filters: Sequence[tuple[str, str, str]]

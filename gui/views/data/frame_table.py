@@ -28,6 +28,8 @@ from gui.views.data.marks import SEVERITY_ICONS, set_colour
 
 __all__ = ["FrameTable"]
 
+Index = QModelIndex | QPersistentModelIndex
+
 ROW_HEIGHT = 24
 ARROW = 12  # px for the mark of the sorted column
 PADDING = 24  # px beside the text of a cell
@@ -82,7 +84,7 @@ class FrameTable(QTableView):
             row = (self.currentIndex().row() + rows) % n_rows
             self.showFrame(self._frames.frame_at(row))
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(self, current: Index, previous: Index) -> None:
         """Tell which frame is looked at."""
         super().currentChanged(current, previous)
         if current.isValid() and current.row() != previous.row():
@@ -110,9 +112,6 @@ class FrameTable(QTableView):
             header.resizeSection(number, max(width + mark, title) + PADDING)
 
 
-Index = QModelIndex | QPersistentModelIndex
-
-
 class _MarkDelegate(QStyledItemDelegate):
     """A mark, then the text."""
 
@@ -120,13 +119,13 @@ class _MarkDelegate(QStyledItemDelegate):
         value = int(index.data(Qt.ItemDataRole.UserRole) or 0)
         shifted = QStyleOptionViewItem(option)
         super().paint(painter, shifted, index)
-        box = QRectF(option.rect)  # type: ignore[attr-defined]
+        box = QRectF(option.rect)
         mark = QRectF(box.left() + 6, box.center().y() - 5, 10, 10)
         self.paint_mark(painter, mark, value)
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
-        option.text = f"    {option.text}"  # type: ignore[attr-defined]
+        option.text = f"    {option.text}"
 
     def paint_mark(self, painter: QPainter, mark: QRectF, value: int) -> None:
         raise NotImplementedError

@@ -185,10 +185,10 @@ class HistogramView(QWidget):
             return f"{np.ceil(low):.0f}", f"{np.floor(high):.0f}"
         most = min(6, max(0, 1 - int(np.floor(np.log10(max(high - low, 1e-12))))))
         for digits in range(most, -1, -1):
-            texts = tuple(f"{end:.{digits}f}".replace("-", "\u2212") for end in (low, high))
-            if sum(map(metrics.horizontalAdvance, texts)) <= room:
-                return texts
-        return "", texts[1]
+            first, last = (f"{end:.{digits}f}".replace("-", "\u2212") for end in (low, high))
+            if metrics.horizontalAdvance(first + last) <= room:
+                return first, last
+        return "", last
 
     def _said(self) -> str:
         """Return what stands at the right of the title: what is under the pointer, or what is picked."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QDialog, QFrame, QStackedWidget, QVBoxLayout, QWidget
 
 from gui.actions import Action
+from gui.core.kinds import FileKind, kind_of_file
 from gui.session import Session
 from gui.viewmodels.dataset import DatasetModel, DataState
 from gui.views.common.buttons import button
@@ -24,6 +25,9 @@ KINDS = (
     "Data sets (*.xyz *.extxyz *.exyz *.xyz.gz *.extxyz.gz *.traj *.db *.json *.npz *.xml OUTCAR *.out *.log);;"
     "All files (*)"
 )
+XYZ = (".xyz", ".extxyz")
+"""Files that are worth a try even if they seem to hold structures alone: labels may have names that are not known."""
+
 STATES = {
     DataState.EMPTY: PageState.EMPTY,
     DataState.LOADING: PageState.LOADING,
@@ -63,8 +67,12 @@ class DataPage(Page):
         self._show_state(self.model.state)
 
     def open_file(self, path: Path) -> bool:
-        """Open a data set."""
-        self.model.open(path)
+        """Open what may be a data set; what is clearly something else is left to its own page."""
+        kind = kind_of_file(path)
+        is_xyz = kind is FileKind.STRUCTURE and path.suffix.lower() in XYZ
+        if kind not in (FileKind.DATASET, FileKind.UNKNOWN) and not is_xyz:
+            return False
+        self._open(path)
         return True
 
     def actions_(self) -> list[Action]:
@@ -91,12 +99,11 @@ class DataPage(Page):
 
     def ask_for_folder(self) -> None:
         """Let a person choose a folder of DeePMD files."""
-        self.session.dialogs.open_folder("Open a folder of DeePMD files", self.model.open)
+        self.session.dialogs.open_folder("Open a folder of DeePMD files", self._open)
 
     def open_example(self) -> None:
         """Open the data set that travels with the package."""
-        self.session.settings.add_recent(METHANOL)
-        self.model.open(METHANOL)
+        self._open(METHANOL)
 
     def ask_for_mapping(self) -> None:
         """Let a person say what is what in the file."""
@@ -183,8 +190,11 @@ class DataPage(Page):
 
     def _open_first(self, paths: list[Path]) -> None:
         if paths:
-            self.session.settings.add_recent(paths[0])
-            self.model.open(paths[0])
+            self._open(paths[0])
+
+    def _open(self, path: Path) -> None:
+        self.session.settings.add_recent(path)
+        self.model.open(path)
 
     def _is_open(self) -> bool:
         return self.model.state is DataState.LOADED

@@ -72,7 +72,8 @@ def test_the_usual_split_is_that_of_training(methanol: OpenDataset) -> None:
 
 def test_sizes_that_do_not_fit_are_told(methanol: OpenDataset) -> None:
     for split, says in (
-        (SplitChoice(None, 200, 160), "number of training frames must be positive"),
+        (SplitChoice(None, 200, 160), "leave none of the 360 frames to learn from"),
+        (SplitChoice(100, 0, 10), "at least one frame is needed for validation"),
         (SplitChoice(300, 40, 40), "frames asked for, the data set has 360"),
     ):
         wrong = methanol.with_split(split)

@@ -217,7 +217,7 @@ def test_the_division_changes_what_frames_are_for(loaded: DatasetModel) -> None:
     assert loaded.dataset is not None
     assert loaded.dataset.data_settings()["split_seed"] == 4
     loaded.change_split(n_valid=500)
-    assert "number of training frames must be positive" in loaded.dataset.split_problem
+    assert "leave none of the 200 frames" in loaded.dataset.split_problem
 
 
 # --- the table

@@ -113,6 +113,19 @@ def test_example_is_read_and_handed_to_training(
     assert session.dataset.data_settings()["path"] == str(METHANOL)
 
 
+def test_what_is_for_another_page_is_left_to_it(page: DataPage, tmp_path: Path) -> None:
+    opened: list[Reading] = []
+    page.model.read = opened.append  # type: ignore[method-assign]
+    model = tmp_path / "model.safetensors"
+    model.touch()
+    assert not page.open_file(model)
+    structure = tmp_path / "protein.pdb"
+    structure.touch()
+    assert not page.open_file(structure)
+    assert page.open_file(write_xyz(tmp_path / "water.xyz"))
+    assert [reading.path.name for reading in opened] == ["water.xyz"]
+
+
 def test_reading_can_be_cancelled(page: DataPage, tmp_path: Path, qtbot: QtBot) -> None:
     page.open_file(write_xyz(tmp_path / "large.xyz", n=20_000))
     qtbot.waitUntil(lambda: "%" in page.loading.text(), timeout=LONG_MS)
@@ -301,7 +314,7 @@ def test_the_division_is_edited(loaded: DataPage, session: Session, qtbot: QtBot
     assert loaded.model.dataset.split.method == "block"
     box.setValue(290)
     assert not split.continue_button.isEnabled()
-    assert "number of training frames must be positive" in split.problem()
+    assert "leave none of the 300 frames" in split.problem()
     box.setValue(10)
     assert split.continue_button.isEnabled()
 
