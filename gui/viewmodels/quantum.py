@@ -114,13 +114,15 @@ class QuantumModel(QObject):
 
     def set_model(self, path: Path | None) -> None:
         """Take another model file."""
-        self.model = None if path is None else Path(path)
-        self._forget_check()
+        if path != self.model:
+            self.model = None if path is None else Path(path)
+            self._forget_check()
 
     def set_structure(self, path: Path | None) -> None:
         """Take another starting structure."""
-        self.structure = None if path is None else Path(path)
-        self._forget_check()
+        if path != self.structure:
+            self.structure = None if path is None else Path(path)
+            self._forget_check()
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Take other settings."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from gui.jobs.job import Job
+from gui.jobs.states import Action
 from gui.session import Session
 from gui.viewmodels.quantum import QuantumModel
 from gui.views.quantum.convergence_panel import ConvergencePanel
@@ -23,7 +25,14 @@ class QuantumPage(QWidget):
     ----------
     model
         State and logic; `QuantumModel.set_model`, `set_structure` and `follow` are for whoever holds the page.
+
+    Signals
+    -------
+    face_changed
+        The new `face`.
     """
+
+    face_changed = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,12 +55,18 @@ class QuantumPage(QWidget):
         faces = {"setup": self.setup, "run": self.run, "series": self.convergence}
         return next(name for name, face in faces.items() if face is self._stack.currentWidget())
 
+    def can(self, action: Action) -> bool:
+        """Return whether the run in front can be stopped, saved, ..."""
+        run = self.model.run
+        return self.face() == "run" and run is not None and run.job.can(action)
+
     def show_job(self, job: Job) -> None:
         """Show a run that is there already."""
         self.model.follow(job)
 
     def _connect(self) -> None:
         model, show = self.model, self._stack.setCurrentWidget
+        self._stack.currentChanged.connect(lambda _: self.face_changed.emit(self.face()))
         model.run_changed.connect(self._on_run)
         model.failed.connect(self.session.notifications.error)
         model.exported.connect(self._tell_export)

@@ -66,6 +66,14 @@ class RunPanel(QWidget):
 
     # --- ways on -------------------------------------------------------------------------------------------------------
 
+    def _use_settings(self, **changes: object) -> None:
+        """Go back to the settings of the run; whoever shows model and structure hears of them."""
+        model, session = self._model, self._session
+        model.use_settings_of_run(**changes)
+        if model.model is not None and model.structure is not None:
+            session.model_chosen.emit(model.model)
+            session.structure_chosen.emit(model.structure)
+
     def _run_longer(self) -> None:
         run = self._model.run
         if run is not None:
@@ -74,7 +82,7 @@ class RunPanel(QWidget):
     def _half_timestep(self) -> None:
         run = self._model.run
         if run is not None:
-            self._model.use_settings_of_run(timestep=run.spec.get("timestep", 0.25) / 2)
+            self._use_settings(timestep=run.spec.get("timestep", 0.25) / 2)
 
     def _show_logs(self) -> None:
         self.tabs.setCurrentWidget(self.logs)
@@ -181,7 +189,7 @@ _WAYS = {
     Offer.HALF_TIMESTEP: RunPanel._half_timestep,
     Offer.RESTART_DRIVER: lambda panel: panel._model.restart_driver(),
     Offer.STOP: lambda panel: panel._model.stop(),
-    Offer.SETTINGS: lambda panel: panel._model.use_settings_of_run(),
+    Offer.SETTINGS: lambda panel: panel._use_settings(),
     Offer.SHOW_LOGS: RunPanel._show_logs,
     Offer.REPORT: lambda panel: panel._model.report(),
     Offer.MORE_BEADS: lambda panel: panel.series_wanted.emit(),
