@@ -21,6 +21,7 @@ IntArray = NDArray[np.int64]
 Colouring = Literal["element", "force", "velocity", "value"]
 
 _BEAD, _CENTROID = 0.42, 0.62  # of a ball's usual radius
+_LONGEST_ARROW = 2.5  # Å
 _BONDS_AT_MOST = 20_000  # atoms; beyond, sticks are not seen anyway
 
 
@@ -192,12 +193,17 @@ def _beads(
 def _arrows(
     snapshot: Snapshot, look: Look, positions: FloatArray, radii: FloatArray
 ) -> FloatArray | None:
-    """Return arrows (A, 2, 3) from the surface of balls; what would be too short to see is left out."""
+    """Return arrows (A, 2, 3) from the surface of balls; what would be too short to see is left out.
+
+    Where one would be longer than a molecule, all are shorter: their lengths stay comparable.
+    """
     if snapshot.forces is None or not look.shows_forces:
         return None
     length = np.linalg.norm(snapshot.forces, axis=1) * look.force_scale
+    shrink = min(1.0, _LONGEST_ARROW / max(float(np.nanmax(length, initial=0.0)), 1e-9))
+    length = length * shrink
     with np.errstate(invalid="ignore"):
         seen = length > 0.05
-    vector = snapshot.forces[seen] * look.force_scale
+    vector = snapshot.forces[seen] * look.force_scale * shrink
     begin = positions[seen] + vector * (0.9 * radii[seen] / length[seen])[:, None]
     return np.stack([begin, begin + vector], axis=1)

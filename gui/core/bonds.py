@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gui.core.elements import bond_radii
+from gui.core.near_pairs import near_pairs
 
 __all__ = ["Bonds", "find_bonds", "wrapped"]
 
@@ -54,7 +55,9 @@ def find_bonds(numbers: IntArray, positions: FloatArray, cell: FloatArray | None
     radii = bond_radii(numbers)
     reach = 2 * radii.max() + TOLERANCE
     points, index, shifts = _with_images(positions, cell, reach)
-    first, second = _pairs(points, reach, len(numbers))
+    first, second = near_pairs(points, reach)
+    is_atom = first < len(numbers)  # and not an image
+    first, second = first[is_atom], second[is_atom]
     distance = np.linalg.norm(points[first] - points[second], axis=1)
     is_bond = distance < radii[index[first]] + radii[index[second]] + TOLERANCE
     first, second = first[is_bond], second[is_bond]
@@ -117,15 +120,6 @@ def _with_images(
     return positions[index] + shifts @ cell, index, shifts
 
 
-def _pairs(points: FloatArray, reach: float, n_atoms: int) -> tuple[IntArray, IntArray]:
-    """Return pairs of points within reach; the first is an atom, not an image."""
-    from scipy.spatial import cKDTree  # a fifth of a second, when the first molecule is shown
-
-    pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")  # first < second
-    pairs = pairs[pairs[:, 0] < n_atoms]
-    return pairs[:, 0], pairs[:, 1]
-
-
 def _each_once(bonds: Bonds) -> Bonds:
     """Turn every bond so that first ≤ second and drop what is there twice."""
     turn = bonds.first > bonds.second
@@ -145,11 +139,7 @@ def _each_once(bonds: Bonds) -> Bonds:
 
 def _whole(n: int, bonds: Bonds) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
     """Return lattice vectors (N, 3) that put molecules together, the molecule of each atom, and which never end."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_matrix((np.ones(len(bonds.first)), (bonds.first, bonds.second)), shape=(n, n))
-    n_molecules, molecule = connected_components(graph, directed=False)
+    n_molecules, molecule = _components(n, bonds)
     offset, is_placed = np.zeros((n, 3), int), np.zeros(n, bool)
     is_placed[np.unique(molecule, return_index=True)[1]] = True
     a = np.concatenate([bonds.first, bonds.second])
@@ -162,3 +152,21 @@ def _whole(n: int, bonds: Bonds) -> tuple[IntArray, IntArray, NDArray[np.bool_]]
     is_endless = np.zeros(n_molecules, bool)
     is_endless[molecule[a[broken]]] = True
     return offset, molecule, is_endless
+
+
+def _components(n: int, bonds: Bonds) -> tuple[int, IntArray]:
+    """Return how many molecules there are, and which one each atom belongs to.
+
+    Every atom takes the lowest number among its neighbours and the number of the atom of that number, until nothing changes.
+    """
+    label = np.arange(n)
+    while True:
+        new = label.copy()
+        np.minimum.at(new, bonds.first, label[bonds.second])
+        np.minimum.at(new, bonds.second, label[bonds.first])
+        new = new[new]
+        if np.array_equal(new, label):
+            break
+        label = new
+    names, molecule = np.unique(label, return_inverse=True)
+    return len(names), molecule.ravel()

@@ -84,7 +84,10 @@ class Acceleration(QObject):
         """Draw without the graphics card from now on."""
         log.warning("3D views are drawn without OpenGL: %s", problem)
         self.is_on, self._renderer, self.problem = False, None, problem
-        QTimer.singleShot(0, self.changed.emit)  # it may be in the middle of drawing
+        QTimer.singleShot(0, self, self._tell)  # it may be in the middle of drawing
+
+    def _tell(self) -> None:
+        self.changed.emit()
 
     def _try(self) -> None:
         process = QProcess(self)

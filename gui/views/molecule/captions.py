@@ -81,10 +81,23 @@ def paint_legend(
     if not len(snapshot):
         return
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if look.shows_forces and snapshot.forces is not None:
+        _paint_longest(painter, inside, palette, snapshot)
     if picture.range is None:
         _paint_elements(painter, inside, palette, snapshot)
     else:
         _paint_bar(painter, inside, palette, _TITLES[look.colouring], picture.range)
+
+
+def _paint_longest(painter: QPainter, inside: QRect, palette: QPalette, snapshot: Snapshot) -> None:
+    """Tell how strong the strongest force is, by which the arrows can be measured."""
+    if snapshot.forces is None:
+        return
+    strongest = float(np.nanmax(np.linalg.norm(snapshot.forces, axis=1), initial=0.0))
+    painter.setPen(palette.color(QPalette.ColorRole.Text))
+    corner = QRectF(inside).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+    side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
+    painter.drawText(corner, side, f"longest arrow {strongest:.3g} eV/Å")
 
 
 def _paint_elements(

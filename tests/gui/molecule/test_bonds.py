@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gui.core.bonds import Bonds, find_bonds, moved, wrapped
+from gui.core.near_pairs import near_pairs
 from gui.demo.molecules import methanol, water
 
 
@@ -70,3 +71,27 @@ def test_a_crystal_is_wrapped_atom_by_atom() -> None:
 
 def test_what_is_not_finite_has_no_bonds() -> None:
     assert not len(find_bonds(np.array([1, 1]), np.full((2, 3), np.nan)).first)
+
+
+@pytest.mark.parametrize(("n", "reach"), [(0, 1.0), (1, 1.0), (2, 9.0), (300, 0.7), (300, 20.0)])
+def test_near_pairs_are_those_of_all_distances(n: int, reach: float) -> None:
+    points = np.random.default_rng(n).uniform(-5, 5, size=(n, 3))
+    distance = np.linalg.norm(points[:, None] - points, axis=2)
+    expected = {(i, j) for i in range(n) for j in range(i + 1, n) if distance[i, j] < reach}
+    first, second = near_pairs(points, reach)
+    pairs = list(zip(first.tolist(), second.tolist()))
+    assert len(pairs) == len(set(pairs))
+    assert set(pairs) == expected
+
+
+def test_a_long_chain_is_one_molecule() -> None:
+    n = 500
+    positions = np.zeros((n, 3))
+    positions[:, 0] = 1.5 * np.arange(n)
+    numbers, cell = np.full(n, 6), np.diag([3000.0, 9.0, 9.0])
+    shuffled = np.random.default_rng(0).permutation(n)
+    broken = (positions[shuffled] + (2600, 0, 0)) % 3000
+    bonds = find_bonds(numbers, broken, cell)
+    assert len(bonds.first) == n - 1
+    whole, _ = wrapped(broken, cell, bonds)
+    assert np.ptp(whole[:, 0]) == pytest.approx(1.5 * (n - 1))

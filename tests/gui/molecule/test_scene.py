@@ -129,3 +129,13 @@ def test_edges_of_cells() -> None:
     assert len(cell_edges(np.eye(3))) == 12
     assert len(cell_edges(np.diag([1.0, 1.0, 0.0]))) == 4
     assert len(cell_edges(np.zeros((3, 3)))) == 0
+
+
+def test_arrows_are_comparable_and_not_longer_than_a_molecule() -> None:
+    atoms = methanol()
+    forces = np.zeros((6, 3))
+    forces[:, 2] = [0.0, 1.0, 2.0, np.nan, 40.0, 10.0]
+    arrows = prepare(snapshot(atoms, forces=forces), Look(shows_forces=True)).parts.arrows
+    assert arrows is not None
+    lengths = np.linalg.norm(arrows[:, 1] - arrows[:, 0], axis=1)
+    assert lengths == pytest.approx([2.5 / 40, 2 * 2.5 / 40, 2.5, 0.625])
