@@ -116,6 +116,7 @@ class FindingsList(QFrame):
 
     def _set_open(self, is_open: bool) -> None:
         self._is_open = is_open
+        self._scroll.setFixedHeight(ROW_HEIGHT * min(len(self._rows), MOST_ROWS) + 4)
         self._scroll.setVisible(is_open)
         word = "Hide the findings" if is_open else "Show the findings"
         self._fold.show_as("up" if is_open else "down", word)

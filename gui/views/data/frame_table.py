@@ -32,7 +32,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 ROW_HEIGHT = 24
 ARROW = 12  # px for the mark of the sorted column
-PADDING = 24  # px beside the text of a cell
+PADDING = 22  # px beside the text of a cell
 
 
 class FrameTable(QTableView):

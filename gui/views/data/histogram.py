@@ -157,7 +157,7 @@ class HistogramView(QWidget):
     def _paint_words(self, painter: QPainter) -> None:
         plot, metrics = self._plot(), QFontMetrics(self._letters)
         head = QRectF(plot.left(), 4, plot.width(), metrics.height())
-        foot = QRectF(plot.left(), plot.bottom() + 3, plot.width(), metrics.height())
+        foot = QRectF(2, plot.bottom() + 3, self.width() - 4, metrics.height())
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
         said = self._said()
         if metrics.horizontalAdvance(said) > head.width():
@@ -168,7 +168,7 @@ class HistogramView(QWidget):
         painter.drawText(head, left, next(fits, ""))
         painter.setPen(theme().colour("muted"))
         painter.drawText(head, right, said)
-        low, high = self._ends(metrics, foot.width() - 8)
+        low, high = self._ends(metrics, foot.width() - 4)
         painter.drawText(foot, left, low)
         painter.drawText(foot, right, high)
 
@@ -186,7 +186,7 @@ class HistogramView(QWidget):
         most = min(6, max(0, 1 - int(np.floor(np.log10(max(high - low, 1e-12))))))
         for digits in range(most, -1, -1):
             first, last = (f"{end:.{digits}f}".replace("-", "\u2212") for end in (low, high))
-            if metrics.horizontalAdvance(first + last) <= room:
+            if first != last and metrics.horizontalAdvance(first + last) <= room:
                 return first, last
         return "", last
 

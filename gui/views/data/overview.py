@@ -30,10 +30,13 @@ class Overview(QWidget):
         Names or units are to be given.
     continued
         On to training.
+    inspected
+        A frame is to be shown beside the page.
     """
 
     mapping_wanted = Signal()
     continued = Signal()
+    inspected = Signal(int)
 
     def __init__(self, model: DatasetModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -105,6 +108,9 @@ class Overview(QWidget):
     def _connect_parts(self) -> None:
         model = self._model
         self.table.frame_picked.connect(self._look_at)
+        self.table.activated.connect(
+            lambda index: self.inspected.emit(self.rows.frame_at(index.row()))
+        )
         self.rows.modelReset.connect(self._keep_row)
         self.frame.step_wanted.connect(self.table.step)
         self.histograms.picked.connect(self._pick_bins)
@@ -139,7 +145,7 @@ class Overview(QWidget):
         both, left = QSplitter(Qt.Orientation.Horizontal), QWidget()
         both.addWidget(self.table)
         both.addWidget(self.histograms)
-        both.setSizes([344, 244])
+        both.setSizes([384, 224])
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -148,7 +154,7 @@ class Overview(QWidget):
         middle = QSplitter(Qt.Orientation.Horizontal)
         middle.addWidget(left)
         middle.addWidget(self.frame)
-        middle.setSizes([600, 288])
+        middle.setSizes([624, 264])
         for splitter in (both, middle):
             splitter.setHandleWidth(16)
             splitter.setChildrenCollapsible(False)

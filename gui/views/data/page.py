@@ -130,7 +130,6 @@ class DataPage(Page):
         model.progressed.connect(self.loading.setProgress)
         model.dataset_changed.connect(self._publish)
         model.split_changed.connect(self._publish)
-        model.frame_changed.connect(self._show_in_inspector)
         self.loading.cancelled.connect(model.cancel)
         self.failed.dismissed.connect(model.dismiss)
         self.failed.other_wanted.connect(self.ask_for_file)
@@ -140,6 +139,7 @@ class DataPage(Page):
         self.mapping.accepted.connect(model.accept)
         self.overview.mapping_wanted.connect(self.ask_for_mapping)
         self.overview.continued.connect(self._continue)
+        self.overview.inspected.connect(self._show_in_inspector)
         self.session.dataset_opened.connect(model.open)
         self.destroyed.connect(model.shut_down)
 

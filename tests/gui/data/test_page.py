@@ -270,6 +270,8 @@ def test_rows_show_their_frame_and_tell_the_inspector(
     table.showFrame(5)
     qtbot.keyClick(table, Qt.Key.Key_Down)
     assert loaded.model.frame == 6
+    assert told == []
+    qtbot.keyClick(table, Qt.Key.Key_Return)
     dataset = loaded.model.dataset
     assert dataset is not None
     np.testing.assert_array_equal(told[-1]["positions"], dataset.frame(6).positions)
