@@ -47,15 +47,11 @@ class ModelHeader:
 
     @property
     def facts(self) -> str:
-        """One line about the model for people: elements, cutoff, size, error on data that it did not see."""
-        parts = [" ".join(self.species), f"cutoff {self.cutoff:g} Å"]
-        layers, l_max = self.model.get("num_layers"), self.model.get("l_max")
-        if layers is not None and l_max is not None:
-            parts.append(f"{layers} layers, l ≤ {l_max}")
-        error = self.force_error
-        if error is not None:
-            parts.append(f"force MAE {error:.3g} meV/Å")
-        return "  ·  ".join(parts)
+        """One line about the model for people: elements, error on data that it did not see, cutoff."""
+        parts = [" ".join(self.species)]
+        if self.force_error is not None:
+            parts.append(f"force MAE {self.force_error:.3g} meV/Å")
+        return "  ·  ".join([*parts, f"cutoff {self.cutoff:g} Å"])
 
     @property
     def force_error(self) -> float | None:

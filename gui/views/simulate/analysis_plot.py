@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.core.simulation_record import Curves, SimulationRecord
@@ -61,8 +62,9 @@ class AnalysisPlot(QWidget):
         if self._drawn is not None and set(self._drawn.y) != set(curves.y):
             self.plot.removeCurves()
         self._drawn = curves
+        end = _end(curves) if self._kind == "rdf" else len(curves.x)
         for name, y in curves.y.items():
-            self.plot.setData(name, curves.x, y)
+            self.plot.setData(name, curves.x[:end], y[:end])
         if self._kind == "rdf" and not self._record.has_volume:
             self.plot.setTitle(*_OF_MOLECULE)
         self.note.setText(f"Average over {curves.frames:,} structures")
@@ -70,6 +72,13 @@ class AnalysisPlot(QWidget):
     def save(self, path: Path) -> None:
         """Write a picture or a table."""
         self.plot.export(path)
+
+
+def _end(curves: Curves) -> int:
+    """Return after how many points nothing follows: a molecule ends somewhere."""
+    full = [np.flatnonzero(np.nan_to_num(y)) for y in curves.y.values()]
+    last = max((int(found[-1]) for found in full if len(found)), default=len(curves.x))
+    return min(len(curves.x), round(1.1 * last) + 1)
 
 
 def _demo() -> QWidget:

@@ -74,16 +74,22 @@ class SimulatePage(Page):
             return False
         return True
 
+    def show_mode(self, mode: str) -> None:
+        """Show ``classical`` or ``quantum``."""
+        if mode in MODES:
+            self.modes.setValue(mode)
+            self._show_mode()
+
     def actions_(self) -> list[MenuAction]:
         """Return what can be done here."""
         model = self.model
         return [
-            MenuAction("run.start-simulation", "Start simulation", self.setup.start, "Ctrl+R", lambda: model.can_start and not model.shows_run),
-            MenuAction("run.pause-simulation", "Pause or resume simulation", self.run.strip.togglePause, "Space", lambda: self._can(Action.PAUSE, Action.RESUME)),
-            MenuAction("run.stop-simulation", "Stop simulation", self._stop, "Ctrl+.", lambda: self._can(Action.STOP)),
-            MenuAction("run.checkpoint-simulation", "Save a checkpoint", self._checkpoint, "", lambda: self._can(Action.CHECKPOINT)),
-            MenuAction("run.continue-simulation", "Continue simulation", model.continue_, "", lambda: self._can(Action.CONTINUE)),
-            MenuAction("file.export-plots", "Export plots…", self.run.save_plots, "Ctrl+E", lambda: model.shows_run),
+            MenuAction("run.start", "Start simulation", self.setup.start, "Ctrl+R", lambda: model.can_start and not model.shows_run),
+            MenuAction("run.check", "Check the settings", model.verify, "", lambda: model.can_start and not model.shows_run),
+            MenuAction("run.continue", "Continue simulation", self.run.go_on, "", lambda: self._can(Action.CONTINUE)),
+            MenuAction("run.settings", "New simulation", model.set_up, "", lambda: model.shows_run),
+            MenuAction("file.export", "Export plots…", self.run.save_plots, "Ctrl+E", lambda: model.shows_run),
+            MenuAction("file.export-samples", "Export samples…", self.run.save_samples, "", lambda: model.shows_run),
             MenuAction("file.export-script", "Export simulate.py…", self.run.save_script, "", lambda: model.job is not None),
             MenuAction("file.export-trajectory", "Export trajectory…", self.run.save_trajectory, "", lambda: model.job is not None),
         ]  # fmt: skip
@@ -123,12 +129,10 @@ class SimulatePage(Page):
     def show_job(self, job: Job) -> None:
         """Show a simulation, whoever started it."""
         if job.kind == "md":
-            self.modes.setValue("classical")
             self.model.follow(job)
-            self._show_mode()
+            self.show_mode("classical")
         elif job.kind == "pimd":
-            self.modes.setValue("quantum")
-            self._show_mode()
+            self.show_mode("quantum")
             if self.quantum is not None and hasattr(self.quantum, "model"):
                 self.quantum.model.follow(job)
 
@@ -205,14 +209,6 @@ class SimulatePage(Page):
         return (
             job is not None and self.model.shows_run and any(job.can(action) for action in actions)
         )
-
-    def _stop(self) -> None:
-        if self.model.job is not None:
-            self.model.job.stop()
-
-    def _checkpoint(self) -> None:
-        if self.model.job is not None:
-            self.model.job.checkpoint()
 
     # --- memory ---------------------------------------------------------------------------------------------------
 

@@ -232,7 +232,8 @@ class RunPanel(QWidget):
         more = f"{self._n_warnings - 1} more in the log" if self._n_warnings > 1 else ""
         self.warningBanner.show_("warn", text[:1].upper() + text[1:], more)
 
-    def _continue(self) -> None:
+    def go_on(self) -> None:
+        """Continue; a run that had come to its end runs as long again."""
         record = self._model.record
         is_over = self._model.state is _S.FINISHED and record is not None
         self._model.continue_(record.time_ps(record.total_steps) if is_over and record else None)
@@ -244,7 +245,7 @@ class RunPanel(QWidget):
         self._model.state_changed.connect(self.show_state)
         self.steering.turned.connect(self._model.set_knob)
         self.strip.settings_asked.connect(self._model.set_up)
-        self.strip.continue_asked.connect(self._continue)
+        self.strip.continue_asked.connect(self.go_on)
         self.trouble.remedy_chosen.connect(self._model.apply)
         self.player.toolbar.saveAsked.connect(self.save_image)
 

@@ -19,6 +19,14 @@ SETTLE_MS = 300  # a slider that is dragged tells where it rests
 POSITIONS = 400  # of a slider
 
 
+class _Field(DoubleSpinBox):
+    """Shows no zeros that tell nothing."""
+
+    def textFromValue(self, value: float) -> str:
+        text = f"{value:.{self.decimals()}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 class Knob:
     """How one setting is turned.
 
@@ -145,7 +153,7 @@ class Steering(Card):
         slider.setRange(0, POSITIONS)
         slider.setAccessibleName(f"{knob.title}, {knob.unit}")
         slider.setMinimumWidth(80)
-        field = DoubleSpinBox()
+        field = _Field()
         field.setDecimals(knob.decimals)
         field.setRange(knob.lowest, knob.highest)
         field.setSuffix(f" {knob.unit}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,7 +158,8 @@ class TimePlots(QWidget):
             plot.addCurve(name, token)
         plot.setStatistics(True)
         plot.setMinimumHeight(LOWEST)
-        plot.setToolTip(definition.tip)
+        since = "The mean with its block-average error is over the time since the last change of settings or stage."
+        plot.setToolTip(f"{definition.tip}. {since}" if definition.tip else since)
         plot.setVisible(definition.is_usual)
         return plot
 
@@ -191,6 +193,7 @@ class TimePlots(QWidget):
         shown = self.shown()
         for key, plot in self.plots.items():
             plot.setMarks(named if shown and key == shown[0] else happened)
+            plot.setStatisticsSince(max((mark.time_ps for mark in record.marks), default=-math.inf))
 
     def _build(self) -> None:
         chips = FlowLayout(UNIT // 2)

@@ -439,14 +439,16 @@ def test_quantum_mode_keeps_the_inputs_and_gets_their_files(
 def test_all_that_can_be_done_is_an_action_with_a_key(make_page: MakePage, qtbot) -> None:
     page = make_page("slow")
     actions = {action.id: action for action in page.actions_()}
-    assert actions["run.start-simulation"].run()
-    assert not actions["run.start-simulation"].is_enabled()
+    assert actions["run.start"].run()
+    assert not actions["run.start"].is_enabled()
     _reaches(qtbot, page, PageState.RUNNING)
-    assert actions["run.pause-simulation"].run()
-    _reaches(qtbot, page, PageState.PAUSED)
-    assert actions["run.stop-simulation"].run()
+    page.model.job.stop()
     _reaches(qtbot, page, PageState.STOPPED)
-    assert {a.shortcut for a in actions.values()} >= {"Ctrl+R", "Space", "Ctrl+.", "Ctrl+E"}
+    assert actions["run.continue"].run()
+    _reaches(qtbot, page, PageState.RUNNING)
+    assert actions["run.settings"].run()
+    assert page.state is PageState.READY
+    assert {a.shortcut for a in actions.values()} >= {"Ctrl+R", "Ctrl+E"}
 
 
 def test_it_fits_a_small_window_and_all_that_can_be_clicked_has_a_name(
