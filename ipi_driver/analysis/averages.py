@@ -29,7 +29,7 @@ class Element:
     n_atoms
         Number of its atoms.
     kinetic_cv, kinetic_td
-        Centroid-virial and primitive quantum kinetic energy of an atom, eV; None if not printed.
+        Centroid-virial and primitive quantum kinetic energy of an atom, eV; None if not printed, or without meaning.
     r_gyration
         Mean radius of gyration of a ring polymer, Å; None if not printed.
     free_gyration
@@ -55,7 +55,7 @@ class Summary:
 
     Attributes
     ----------
-    name, n_beads, temperature, timestep, mode, symbols
+    name, n_beads, temperature, timestep, mode, symbols, is_piglet
         As in `Replica` and `Run`.
     duration
         Time that averages were taken over, ps.
@@ -83,6 +83,7 @@ class Summary:
     elements: tuple[Element, ...]
     means: Mapping[str, Mean]
     drift: Drift | None
+    is_piglet: bool = False
 
     @property
     def classical(self) -> float:
@@ -107,6 +108,7 @@ def summarise(run: Run) -> Summary:
         elements=_elements(run),
         means={name: _mean(run.series[name]) for name in _quantities(run)},
         drift=_drift(run),
+        is_piglet=replica.is_piglet,
     )
 
 

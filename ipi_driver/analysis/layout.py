@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax import SAXParseException
 
+import numpy as np
+
 from nequip_openmm.errors import DataError
 
 __all__ = ["Replica", "read_layout"]
@@ -44,6 +46,9 @@ class Replica:
         Such as ``nvt``.
     has_own_masses
         Whether the input gives masses of its own, rather than those of the elements.
+    is_piglet
+        Whether a thermostat of coloured noise adds quantum fluctuations, as PIGLET does: momenta and springs then do not have
+        the distributions that the primitive estimator and the temperature assume.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Replica:
     timestep: float
     mode: str
     has_own_masses: bool
+    is_piglet: bool = False
 
 
 def read_layout(folder: Path) -> list[Replica]:
@@ -175,7 +181,18 @@ def _replica(
         timestep=float(unit_to_user("time", "femtosecond", motion.timestep.fetch())),
         mode=motion.mode.fetch(),
         has_own_masses=any(tag == "masses" for tag, _ in system.initialize.extra),
+        is_piglet=_is_piglet(motion.thermostat),
     )  # fmt: skip
+
+
+def _is_piglet(thermostat: Any) -> bool:
+    """Return whether a thermostat has a stationary covariance that is not that of one temperature (M. Ceriotti and
+    D. E. Manolopoulos, Phys. Rev. Lett. 109, 100604 (2012), doi:10.1103/PhysRevLett.109.100604).
+    """
+    covariance = np.asarray(thermostat.C.fetch())
+    if covariance.ndim < 2:  # none given: canonical
+        return False
+    return not np.allclose(covariance, covariance.flat[0] * np.eye(covariance.shape[-1]))
 
 
 def _shown(folder: Path) -> str:

@@ -25,7 +25,8 @@ class Run:
     replica
         What it was, and its files.
     series
-        What was printed, see `read_series`; the beginning, where the system relaxes, is left out.
+        What was printed, see `read_series`; the beginning, where the system relaxes, is left out, and so is the primitive
+        kinetic energy where it means nothing.
     beads
         Trajectories of the beads that were written.
     centroid
@@ -83,6 +84,8 @@ def _opened(replica: Replica, skip: float) -> Run:
     if not all(one.symbols in ((), symbols) for one in (*beads, centroid) if one is not None):
         raise DataError(f"{replica.name}: trajectories hold different atoms")
     series = read_series(replica.properties, replica.timestep)
+    if replica.is_piglet:
+        series = {name: one for name, one in series.items() if not name.startswith("kinetic_td")}
     return Run(
         replica,
         {name: _after(one, skip) for name, one in series.items()},

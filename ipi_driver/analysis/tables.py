@@ -54,7 +54,7 @@ def fact_rows(summary: Summary) -> Rows:
         ("property", "value"),
         ("atoms", f"{len(summary.symbols)}: {_formula(summary.symbols)}"),
         ("beads", str(summary.n_beads)),
-        ("ensemble", f"{summary.mode}, {summary.temperature:g} K, time step {summary.timestep:g} fs"),
+        ("ensemble", f"{summary.mode}{', PIGLET' if summary.is_piglet else ''}, {summary.temperature:g} K, time step {summary.timestep:g} fs"),
         ("averaged over", f"{summary.duration:.4g} ps, {summary.samples} rows"),
     ]  # fmt: skip
     rows += [(_LABELS[name], with_error(mean)) for name, mean in summary.means.items()]
@@ -85,6 +85,11 @@ def element_rows(summary: Summary) -> Rows:
 
 def estimators_text(summary: Summary) -> str:
     """Return whether the two estimators of the kinetic energy agree, and what it means if they do not."""
+    if summary.is_piglet:
+        return (
+            "With PIGLET the centroid-virial estimator is the one to take: coloured noise gives momenta and springs distributions "
+            "for which neither the primitive estimator nor the temperature of the momenta means anything."
+        )
     compared = [
         (one.name, one.kinetic_cv, one.kinetic_td, sigmas)
         for one in (*summary.elements, summary.total)
@@ -129,10 +134,13 @@ def quantum_text(summaries: Sequence[Summary]) -> str:
 
 
 def families(summaries: Sequence[Summary]) -> list[list[Summary]]:
-    """Return runs of the same atoms at the same temperature with different numbers of beads, by number of beads."""
+    """Return runs of the same atoms at the same temperature with different numbers of beads, by number of beads.
 
-    def kind(one: Summary) -> tuple[str, float]:
-        return _formula(one.symbols), round(one.temperature, 3)
+    Those with PIGLET converge in their own way.
+    """
+
+    def kind(one: Summary) -> tuple[str, float, bool]:
+        return _formula(one.symbols), round(one.temperature, 3), one.is_piglet
 
     groups = (
         sorted(group, key=lambda one: one.n_beads)

@@ -14,13 +14,15 @@ from xml.etree.ElementTree import Element
 from ipi_driver.inputs.element import element, quantity
 from ipi_driver.inputs.spec import PimdSpec
 from nequip_openmm.errors import ConfigError
-from nequip_openmm.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
+from nequip_openmm.units import BOHR_TO_ANGSTROM, BOLTZMANN_EV_PER_K, HARTREE_TO_EV
 
 __all__ = ["motion"]
 
 FREE_CENTROID_FS = 1e9
 """Time constant of a thermostat that does nothing within any run."""
 _EV_PER_ANGSTROM = HARTREE_TO_EV / BOHR_TO_ANGSTROM  # in one hartree/bohr
+_KELVIN = {"kelvin": 1.0, "atomic_unit": HARTREE_TO_EV / BOLTZMANN_EV_PER_K}
+_SAME = 0.01  # temperatures closer than this fraction
 _ENSEMBLES = {"rpmd": "nve", "npt": "npt"}
 
 
@@ -88,6 +90,7 @@ def _gle(spec: PimdSpec) -> Element:
     matrices = _matrices(spec.gle)
     for matrix in matrices:
         _check_shape(matrix, spec)
+    _check_temperature(matrices[-1], spec)
     return element("thermostat", *matrices, mode="nm_gle")
 
 
@@ -116,3 +119,20 @@ def _check_shape(matrix: Element, spec: PimdSpec) -> None:
             "which needs as many matrices; choose that number of beads at gle4md.org"
         )
     matrix.attrib.setdefault("units", "atomic_unit")  # what i-PI takes a number without units to be
+
+
+def _check_temperature(covariance: Element, spec: PimdSpec) -> None:
+    """Refuse matrices for another temperature; the centroid's covariance is P k_B T."""
+    unit = _KELVIN.get(covariance.attrib["units"])
+    if unit is None:
+        return
+    try:
+        first = float((covariance.text or "").strip(" \t\r\n[").split(",")[0])
+    except ValueError as error:
+        raise ConfigError(f"gle {spec.gle}: <C> does not begin with a number") from error
+    temperature = first * unit / spec.n_beads
+    if abs(temperature - spec.temperature) > _SAME * spec.temperature:
+        raise ConfigError(
+            f"gle {spec.gle}: the matrices are for {temperature:.4g} K, the run has {spec.temperature:g} K; "
+            "choose that temperature at gle4md.org"
+        )

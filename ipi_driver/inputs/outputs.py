@@ -69,8 +69,11 @@ def properties(spec: PimdSpec, symbols: Sequence[str], *, is_periodic: bool) -> 
 def _kinetic(spec: PimdSpec, symbols: Sequence[str]) -> list[str]:
     if spec.n_beads == 1:
         return ["kinetic_md{electronvolt}"]
-    total = [f"{name}{{{unit}}}" for name, unit in _QUANTUM.items()]
-    each = [f"{name}({symbol}){{{unit}}}" for symbol in symbols for name, unit in _QUANTUM.items()]
+    units = dict(_QUANTUM)
+    if spec.mode == "piglet":  # gives the springs a distribution of its own
+        del units["kinetic_td"]
+    total = [f"{name}{{{unit}}}" for name, unit in units.items()]
+    each = [f"{name}({symbol}){{{unit}}}" for symbol in symbols for name, unit in units.items()]
     return total + each
 
 

@@ -63,7 +63,7 @@ class Teller:
             "epot": potential,
             "ekin": kinetic,
             "etot": None if kinetic is None or potential is None else kinetic + potential,
-            "temp": row.get("temperature"),
+            "temp": self._temperature(row),
             "temp_target": self._target(replica),
             "volume": row.get("volume"),
             "density": row.get("density"),
@@ -88,7 +88,7 @@ class Teller:
         if not self._progress_is_due() and step < self._spec.steps:
             return
         speed = self._pace.observe(step)
-        bar.update(step, speed, (last or {}).get("temperature"))
+        bar.update(step, speed, self._temperature(last or {}))
         self._events.progress(step, self._spec.steps, speed.eta_s, ns_per_day=speed.ns_per_day)
 
     def driver(self, number: int, state: str, pid: int | None, message: str = "") -> None:
@@ -111,8 +111,12 @@ class Teller:
         if self._console is not None:
             self._console.print(f"warning: {message}", style="yellow", markup=False)
 
+    def _temperature(self, row: Row) -> float | None:
+        """Return the temperature of the momenta, to which PIGLET gives a distribution of its own."""
+        return row.get("temperature") if self._spec.mode != "piglet" else None
+
     def _target(self, replica: int) -> float | None:
-        if not self._spec.has_thermostat:
+        if not self._spec.has_thermostat or self._spec.mode == "piglet":
             return None
         return (self._spec.temperatures or (self._spec.temperature,))[replica]
 

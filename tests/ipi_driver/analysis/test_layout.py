@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ipi_driver.analysis.averages import summarise
 from ipi_driver.analysis.layout import read_layout
+from ipi_driver.analysis.run import open_runs
+from ipi_driver.analysis.tables import estimators_text
 from nequip_openmm.errors import DataError
 
 from .conftest import write_input
@@ -87,6 +90,23 @@ def test_masses_of_the_input_are_noticed(by_hand: Path) -> None:
     masses = "<masses mode='manual' units='dalton'>[16, 2, 2, 16]</masses></initialize>"
     (by_hand / "input.xml").write_text(text.replace("</initialize>", masses))
     assert read_layout(by_hand)[0].has_own_masses
+
+
+@pytest.mark.parametrize(("off_diagonal", "is_piglet"), [(0, False), (20, True)])
+def test_piglet_is_known_by_its_covariance(
+    off_diagonal: int, is_piglet: bool, by_hand: Path
+) -> None:
+    """A coloured thermostat of one temperature, as for TRPMD, leaves all estimators their meaning."""
+    text = (by_hand / "input.xml").read_text()
+    start, end = text.index("<thermostat"), text.index("</thermostat>")
+    matrices = (
+        "<thermostat mode='nm_gle'><A shape='(1,2,2)'> [1, 1, -1, 1] </A>"
+        f"<C shape='(1,2,2)' units='kelvin'> [300, {off_diagonal}, {off_diagonal}, 300] </C>"
+    )
+    (by_hand / "input.xml").write_text(text[:start] + matrices + text[end:])
+    (run,) = open_runs(by_hand)
+    assert run.replica.is_piglet == is_piglet
+    assert ("coloured" in estimators_text(summarise(run))) == is_piglet
 
 
 @pytest.mark.parametrize(

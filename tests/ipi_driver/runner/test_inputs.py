@@ -98,7 +98,7 @@ def test_estimators_are_those_of_the_physical_system(make_spec: Make, box: Path)
 
 def test_piglet_takes_matrices_for_its_number_of_beads(make_spec: Make, tmp_path: Path) -> None:
     path = tmp_path / "gle.xml"
-    numbers = ", ".join(["0.01"] * 4 * 9)
+    numbers = ", ".join(["1200"] * 4 * 9)  # 4 beads at 300 K
     path.write_text(
         f"<!-- from gle4md.org -->\n<A shape='(4,3,3)'> [ {numbers} ] </A>\n"
         f"<C shape='(4,3,3)' units='kelvin'> [ {numbers} ] </C>"
@@ -107,6 +107,9 @@ def test_piglet_takes_matrices_for_its_number_of_beads(make_spec: Make, tmp_path
     assert thermostat is not None
     assert thermostat.get("mode") == "nm_gle"
     assert [matrix.get("units") for matrix in thermostat] == ["atomic_unit", "kelvin"]
+    assert "kinetic_td" not in _text(_root(make_spec(mode="piglet", gle=path)), "output/properties")
+    with pytest.raises(ConfigError, match=r"are for 300 K, the run has 250 K"):
+        _root(make_spec(mode="piglet", gle=path, temperature=250))
     with pytest.raises(ConfigError, match=r"has shape .4,3,3., but the run has 8 beads"):
         _root(make_spec(mode="piglet", gle=path, beads=8))
     path.write_text("<A> [1] </A>")

@@ -124,6 +124,20 @@ def test_modes_run(mode: str, beads: int, make_spec: Make, tmp_path: Path) -> No
         np.testing.assert_allclose(table[:, 2], table[0, 2], atol=5e-3)
 
 
+def test_piglet_runs(make_spec: Make, tmp_path: Path) -> None:
+    """With matrices by which every mode has white noise of friction 0.01 and one temperature."""
+    shape, one = "shape='(4,2,2)'", "{0}, 0, 0, {0}"
+    a, c = (", ".join([one.format(value)] * 4) for value in (0.01, 1200))
+    gle = tmp_path / "gle.xml"
+    gle.write_text(f"<A {shape}> [ {a} ] </A><C {shape} units='kelvin'> [ {c} ] </C>")
+    run_pimd(make_spec(mode="piglet", gle=gle), tmp_path / "run")
+    sample = events_of(tmp_path / "run", "sample")[-1]
+    assert sample["elements"]["H"].keys() == {"ekin", "r_gyration"}
+    assert sample["temp"] is None
+    temperature = np.loadtxt(tmp_path / "run" / "simulation.out")[:, 3]
+    assert 50.0 < temperature[4:].mean() < 900.0
+
+
 def test_a_relaxation_says_whether_it_has_converged(make_spec: Make, tmp_path: Path) -> None:
     options = {"mode": "minimise", "beads": 1, "thermo_interval": 1}
     run_pimd(make_spec(**options, steps=60), tmp_path / "far")
