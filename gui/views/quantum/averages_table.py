@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from gui.viewmodels.quantum_run import ALL, Averages, QuantumRun
 from gui.views.common.clock import clock
 from gui.views.quantum.kinetic_panel import rounded
+from nequip_openmm.runs.progress import Throttle
 
 __all__ = ["AveragesModel", "AveragesTable"]
 
@@ -20,7 +21,7 @@ HEADINGS = {
     "K primitive / meV": "Primitive estimator; its mean shows errors of the time step first",
     "r gyration / Å": "Mean size of a ring polymer",
 }
-EVERY = 20  # ticks of the clock
+EVERY_S = 1.0
 ROW_HEIGHT = 28
 MOST_ROWS = 5  # that are seen without scrolling
 
@@ -81,7 +82,7 @@ class AveragesTable(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run: QuantumRun | None = None
-        self._ticks = 0
+        self._is_due = Throttle(EVERY_S)
         self._model = AveragesModel()
         self.setModel(self._model)
         self.setAccessibleName("Averages by element")
@@ -97,20 +98,20 @@ class AveragesTable(QTableView):
     def setRun(self, run: QuantumRun | None) -> None:
         """Show another run."""
         self._run = run
-        self._ticks = 0
         self._model.set_averages([])
 
     def refresh(self) -> None:
         """Take new means once a second; the clock calls this."""
-        self._ticks += 1
-        if self._run is not None and self._ticks % EVERY == 1:
+        if self._run is not None and self._is_due():
             self._model.set_averages(self._run.averages())
             self._fit()
 
     def _fit(self) -> None:
-        """Take no more room than the rows need."""
+        """Take no more room than the rows need, and less where there is little."""
+        head = self.horizontalHeader().sizeHint().height() + 4
         rows = min(max(self._model.rowCount(), 2), MOST_ROWS)
-        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * ROW_HEIGHT + 4)
+        self.setMaximumHeight(head + rows * ROW_HEIGHT)
+        self.setMinimumHeight(head + 2 * ROW_HEIGHT)
 
 
 def _row(one: Averages) -> tuple[str, ...]:

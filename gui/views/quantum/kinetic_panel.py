@@ -14,11 +14,12 @@ from gui.views.common.live_plot import LivePlot
 from gui.views.common.segmented import SegmentedControl
 from gui.views.quantum.band_plot import BandPlot, heading
 from nequip_openmm.analysis.statistics import Mean
+from nequip_openmm.runs.progress import Throttle
 
 __all__ = ["KineticPanel", "rounded"]
 
 ESTIMATORS = {"kinetic_cv": ("virial", "curve1"), "kinetic_td": ("primitive", "curve2")}
-EVERY = 20  # ticks of the clock between running means, whose errors take a while
+EVERY_S = 1.0  # running means, whose errors take a while
 
 
 class KineticPanel(QFrame):
@@ -28,7 +29,7 @@ class KineticPanel(QFrame):
         super().__init__(parent)
         self.setProperty("role", "card")
         self._run: QuantumRun | None = None
-        self._ticks = 0
+        self._is_due = Throttle(EVERY_S)
         self.elementBox = QComboBox()
         self.elementBox.setAccessibleName("Atoms whose kinetic energy is shown")
         self.elementBox.setToolTip("Whose kinetic energy is shown")
@@ -69,8 +70,7 @@ class KineticPanel(QFrame):
 
     def refresh(self) -> None:
         """Draw running means once in a while; the clock calls this."""
-        self._ticks += 1
-        if self._ticks % EVERY == 1:
+        if self._is_due():
             self.draw_means()
 
     def draw_means(self) -> None:

@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QPlainTextEdit, QTabWidget, QWidget
 from gui.core.lamps import Lamps
 from gui.views.common.clock import clock
 from gui.views.common.icons import icon
+from nequip_openmm.runs.progress import Throttle
 
 __all__ = ["LogTabs", "LogView"]
 
 MOST_BYTES = 128 << 10  # of a log that is shown
-EVERY = 10  # ticks of the clock
+EVERY_S = 0.5
 RUN_LOGS = {"Run": "log.txt", "Printed": "output.txt"}
 
 
@@ -25,7 +26,7 @@ class LogView(QPlainTextEdit):
         super().__init__(parent)
         self._path = path
         self._size = -1
-        self._ticks = 0
+        self._is_due = Throttle(EVERY_S)
         self.setReadOnly(True)
         self.setProperty("role", "mono")
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -35,8 +36,7 @@ class LogView(QPlainTextEdit):
 
     def refresh(self) -> None:
         """Read the file again if it has grown; the clock calls this."""
-        self._ticks += 1
-        if self._ticks % EVERY != 1:
+        if not self._is_due():
             return
         try:
             size = self._path.stat().st_size

@@ -69,6 +69,7 @@ class SetupPanel(QWidget):
         self._build()
         self._connect()
         self._take_values()
+        self._show_hint()
         self._show()
 
     # --- what a person does --------------------------------------------------------------------------------------------
