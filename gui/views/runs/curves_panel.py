@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from gui.core.curves import QUANTITIES, Quantity, RunCurves
@@ -11,7 +12,7 @@ from gui.session import Session
 from gui.theme import CURVES, UNIT, theme
 from gui.viewmodels.runs import Runs
 from gui.views.common.buttons import IconButton
-from gui.views.common.labels import label
+from gui.views.common.labels import label, restyle
 from gui.views.common.live_plot import LivePlot
 
 __all__ = ["CurvesPanel"]
@@ -35,10 +36,13 @@ class CurvesPanel(QWidget):
         self._shown: tuple[object, ...] = ()
         self.quantityBox = QComboBox()
         self.quantityBox.setAccessibleName("Quantity")
-        self.quantityBox.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.quantityBox.setSizeAdjustPolicy(policy)
+        self.quantityBox.setMinimumContentsLength(16)
+        self.quantityBox.setMaximumWidth(32 * UNIT)
         self.quantityBox.activated.connect(lambda _index: self.refresh())
         self.exportButton = IconButton("export", "Export as PNG, SVG or CSV…", self._ask_export)
-        self.note = label("", "muted")
+        self.note = label("", "muted", wraps=True)
         self._body = QVBoxLayout()
         self._build()
         runs.chosen_changed.connect(self.refresh)
@@ -103,8 +107,13 @@ class CurvesPanel(QWidget):
             )
         else:
             text = ""
-        self.note.setText(text)
-        self.note.setVisible(bool(text))
+        run = self._runs.summary(self._runs.chosen[0]) if n_chosen == 1 else None
+        error = run.error if run is not None and run.state == "FAILED" else ""
+        restyle(self.note, "role", "error" if error else "muted")
+        self.note.setText(error or text)
+        self.note.setVisible(bool(error or text))
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        self.note.setAlignment(middle if n_drawn else Qt.AlignmentFlag.AlignCenter)
 
     def _draw(self, quantity: Quantity, drawn: list[tuple[Path, RunCurves]]) -> None:
         """Draw; a plot of the same runs and quantity keeps what a person has zoomed to."""

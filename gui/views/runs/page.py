@@ -243,7 +243,6 @@ class RunsPage(Page):
         self.progress.setAccessibleName("Reading runs")
         upper.body.addWidget(self.progress)
         upper.body.addWidget(self.list, 1)
-        upper.body.addLayout(self._buttons())
         self._tabs = SegmentedControl({"curves": "Curves", "settings": "Settings"}, "Compare")
         lower = Card()
         head = QHBoxLayout()
@@ -251,6 +250,7 @@ class RunsPage(Page):
         for widget in (self._tabs, self.curves.quantityBox):
             head.addWidget(widget)
         head.addStretch(1)
+        self._add_buttons(head)
         head.addWidget(self.curves.exportButton)
         lower.body.addLayout(head)
         self._panels = QStackedWidget()
@@ -262,7 +262,7 @@ class RunsPage(Page):
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(upper)
         splitter.addWidget(lower)
-        splitter.setSizes([350, 310])
+        splitter.setSizes([330, 330])
         return splitter
 
     def _filters(self) -> QHBoxLayout:
@@ -283,7 +283,7 @@ class RunsPage(Page):
         row.addWidget(self._groups)
         return row
 
-    def _buttons(self) -> QHBoxLayout:
+    def _add_buttons(self, row: QHBoxLayout) -> None:
         self._open = button("Open", self._of_current(self.runs.open), icon_name="eye", tip="Show this run on its page (Return)")  # fmt: skip
         self._continue = button("Continue", self._of_current(self.runs.continue_), icon_name="restart", tip="Go on from the last checkpoint")  # fmt: skip
         self._use = button("Use in simulation", self._of_current(self.runs.use_model), icon_name="simulate", tip="Take its best model to the Simulate page")  # fmt: skip
@@ -292,14 +292,10 @@ class RunsPage(Page):
         self._untick = button(
             "", self.runs.untick_all, role="flat", icon_name="close", tip="Compare nothing"
         )
-        row = QHBoxLayout()
-        row.setSpacing(UNIT)
-        for left in (self._open, self._continue, self._use):
-            row.addWidget(left)
-        row.addStretch(1)
-        for right in (self._untick, self._folder, self._trash):
-            row.addWidget(right)
-        return row
+        for text_button in (self._untick, self._open, self._continue, self._use):
+            row.addWidget(text_button)
+        for icon_button in (self._folder, self._trash):
+            row.addWidget(icon_button)
 
     def _empty(self) -> QWidget:
         wanted = self.session.page_wanted
