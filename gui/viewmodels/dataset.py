@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from gui.core.datasets import SETS, OpenDataset, Reading
+from gui.core.scratch import new_scratch, remove_scratch, remove_stale
 from gui.jobs.tasks import Task
 
 __all__ = ["DataState", "DatasetModel"]
@@ -64,6 +63,7 @@ class DatasetModel(QObject):
         self, run_task: Callable[..., Task] = Task.run, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
+        remove_stale()
         self._run_task = run_task
         self._task: Task | None = None
         self._folder: Path | None = None
@@ -90,7 +90,7 @@ class DatasetModel(QObject):
         """Read a file as told; what is open stays open until that has worked."""
         self._abandon()
         self.reading, self.fields, self.error = reading, (), {}
-        self._folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-data-"))
+        self._folder = new_scratch()
         self._set_state(DataState.LOADING)
         arguments = ["info", *reading.arguments(), "--save", str(self._folder / ARRAYS)]
         self._task = task = self._run_task(arguments, parent=self)
@@ -298,12 +298,12 @@ class DatasetModel(QObject):
             self._task = None
         self._pending = None
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_scratch(self._folder)
             self._folder = None
 
     def _forget(self, dataset: OpenDataset | None) -> None:
-        if dataset is not None and dataset.folder.name == ARRAYS:
-            shutil.rmtree(dataset.folder.parent, ignore_errors=True)
+        if dataset is not None:
+            remove_scratch(dataset.folder.parent)
 
     def _clear_filters(self) -> None:
         self._bins.clear()

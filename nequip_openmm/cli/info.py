@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from contextlib import suppress
@@ -24,8 +25,7 @@ from nequip_openmm.data.progress import progress_bar
 from nequip_openmm.data.read import read_dataset
 from nequip_openmm.data.scan import GeometryScan, scan_geometry
 from nequip_openmm.data.summary import Range, Summary, summarise
-from nequip_openmm.errors import ConfigError, UserError
-from nequip_openmm.runs.failures import write_failure
+from nequip_openmm.errors import ConfigError, DiskFull, UserError
 
 __all__ = ["info"]
 
@@ -128,7 +128,10 @@ def _save(
         try:
             save_arrays(partial, dataset, scan, report, document | more)
         except OSError as error:
-            raise write_failure(error, folder) from error
+            problem = f"cannot save to {folder.parent}: {error.strerror or error}"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(problem, hint="Free some space there.") from error
+            raise UserError(problem) from error
 
 
 def _show(summary: Summary, report: Report) -> None:

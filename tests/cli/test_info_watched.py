@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -184,6 +185,22 @@ def test_faults_are_told(xyz: Path, tmp_path: Path) -> None:
     assert "the file ends after" in events[-2]["title"]
     assert events[-1]["reason"] == "failed"
     assert not saved.exists()
+
+
+def test_a_full_disk_leaves_nothing(
+    xyz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path, *_: Any) -> None:
+        (folder / "half.npy").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(info_module, "save_arrays", full)
+    log = tmp_path / "events"
+    assert run(xyz, "--events", log, "--save", tmp_path / "saved") == 2
+    error = next(event for event in events_of(log) if event["ev"] == "error")
+    assert error["code"] == "disk-full"
+    assert "No space left on device" in error["title"]
+    assert {path.name for path in tmp_path.iterdir()} == {"molecules.xyz", "events"}
 
 
 def test_the_folder_must_be_new(
