@@ -16,22 +16,11 @@ from gui.jobs.follower import is_running
 from gui.session import Session
 from nequip_openmm.errors import UserError
 
-__all__ = ["Runs", "attach_running"]
+__all__ = ["Runs"]
 
 _AT_ONCE = 5  # folders that are read before the window gets its turn
 _LOOK_EVERY_MS = 3000
 PAGE_OF = {"train": "train", "md": "simulate", "pimd": "simulate"}
-
-
-def attach_running(session: Session) -> list[Job]:
-    """Watch the runs of the runs' folder that are at work but not known yet: left running, or started elsewhere."""
-    found = []
-    for folder in _folders(session.settings.runs_folder):
-        if session.jobs.get(folder) is None:
-            summary = summarise(folder, is_running)
-            if summary is not None and summary.is_alive and summary.pid is not None:
-                found.append(session.jobs.attach(folder))
-    return found
 
 
 class Runs(QObject):
@@ -270,6 +259,7 @@ class Runs(QObject):
         job = self._session.jobs.get(folder)
         if job is None and summary.is_alive and summary.pid is not None:
             job = self._session.jobs.attach(folder)
+            job.is_live = True
         self._summaries[folder] = _with_state_of(summary, job)
 
     def _is_stale(self, folder: Path) -> bool:

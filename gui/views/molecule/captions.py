@@ -96,7 +96,7 @@ def _paint_longest(painter: QPainter, inside: QRect, palette: QPalette, snapshot
     strongest = float(np.nanmax(np.linalg.norm(snapshot.forces, axis=1), initial=0.0))
     painter.setPen(palette.color(QPalette.ColorRole.Text))
     corner = QRectF(inside).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
-    side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
+    side = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
     painter.drawText(corner, side, f"longest arrow {strongest:.3g} eV/Å")
 
 

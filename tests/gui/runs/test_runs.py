@@ -21,7 +21,7 @@ from gui.jobs import JobState
 from gui.session import Session
 from gui.viewmodels import runs as runs_module
 from gui.viewmodels.run_table import Column, RunFilter, RunTable, date_text
-from gui.viewmodels.runs import Runs, attach_running
+from gui.viewmodels.runs import Runs
 from gui.views.common.page import PageState
 from gui.views.runs.page import RunsPage
 
@@ -358,18 +358,6 @@ def elsewhere(folder: Path, pid: int) -> None:
     (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
 
 
-def test_a_run_left_running_is_watched_again(
-    qtbot, session: Session, root: Path, sleeper: subprocess.Popen[bytes]
-) -> None:  # type: ignore[no-untyped-def]
-    time.sleep(0.1)
-    elsewhere(root / "left", sleeper.pid)
-    write_md(root / "old", time.time() - 1000, temperature=300)
-    (job,) = attach_running(session)
-    qtbot.waitUntil(lambda: job.state is JobState.RUNNING)
-    assert not job.is_ours
-    assert attach_running(session) == []
-
-
 def test_a_run_started_elsewhere_appears_and_is_lost_when_it_is_killed(
     qtbot, page: RunsPage, session: Session, root: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:  # type: ignore[no-untyped-def]
@@ -380,7 +368,9 @@ def test_a_run_started_elsewhere_appears_and_is_lost_when_it_is_killed(
     elsewhere(root / "new", sleeper.pid)
     page.runs.look()
     qtbot.waitUntil(lambda: state() == "RUNNING")
-    assert session.jobs.get(root / "new") is not None
+    job = session.jobs.get(root / "new")
+    assert job is not None
+    assert not job.is_ours
     sleeper.kill()
     sleeper.wait()
     qtbot.waitUntil(lambda: state() == "LOST", timeout=8000)
