@@ -73,9 +73,8 @@ def read_model_header(path: Path | str) -> ModelHeader:
     """
     path = Path(path)
     document = _document(path)
-    model = document.get("model")
-    species = model.get("species") if isinstance(model, dict) else None
-    cutoff = model.get("cutoff") if isinstance(model, dict) else None
+    model = _table(document.get("model"))
+    species, cutoff = model.get("species"), model.get("cutoff")
     if not isinstance(species, list) or not isinstance(cutoff, (int, float)):
         raise ModelFileError(f"{path.name} has a damaged header; copy it again")
     return ModelHeader(

@@ -76,7 +76,7 @@ def describe_trouble(
             "This cannot be simulated", _sentence(_without_path(str(error["title"]))), [_SETTINGS]
         )
     title = str(error.get("title") or "The simulation ended unexpectedly.")
-    text = " ".join(filter(None, (_safe(record), str(error.get("hint") or ""))))
+    text = " ".join(filter(None, (_safe(record), _hint(error))))
     return Trouble(
         _sentence(title).rstrip("."), text, _ways_on(record), record.last_time_ps or None
     )
@@ -127,6 +127,14 @@ def _safe(record: SimulationRecord) -> str:
     if not record.last_step:
         return ""
     return f"Your data up to {record.last_time_ps:.4g} ps are safe."
+
+
+def _hint(error: Mapping[str, Any]) -> str:
+    """Return the hint without what the banner says itself, better."""
+    hint = str(error.get("hint") or "")
+    for said in ("What it had written is kept.", "Continue from its last checkpoint."):
+        hint = hint.replace(said, "")
+    return hint.strip()
 
 
 def _sentence(text: str) -> str:

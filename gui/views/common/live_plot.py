@@ -141,7 +141,7 @@ class LivePlot(QWidget):
         if self._is_log:
             y = np.where(y > 0, y, np.nan)  # zero has no place on a logarithmic axis
         curve, raw = self._curves[name], self._raw[name]
-        if self._smoothing > 1:
+        if self._smoothing > 1 and self._tokens[name] != "target":  # what is aimed at has no noise
             raw.setData(x, y)
             y = smoothed(y, self._smoothing)
         elif raw.xData is not None and len(raw.xData):
@@ -170,7 +170,8 @@ class LivePlot(QWidget):
             self._item.removeItem(line)
         self._marks = []
         for x, text, token in marks:
-            options = {"position": 0.94, "movable": False, "anchors": [(0, 0.5), (0, 0.5)]}
+            side = 1 if token == "error" else 0  # an error ends the curves: its text is left of it
+            options = {"position": 0.94, "movable": False, "anchors": [(side, 0.5), (side, 0.5)]}
             line = pg.InfiniteLine(x, angle=90, label=text, labelOpts=options)
             self._item.addItem(line, ignoreBounds=True)
             self._marks.append((line, token))
@@ -249,7 +250,9 @@ class LivePlot(QWidget):
         self._statistics = label("", "muted")
         self._follow = button("Follow", lambda: self.setFollow(True), role="chip")
         self._follow.setVisible(False)
-        self._plot = pg.PlotWidget(background=None, axisItems={"left": ValueAxis("left")})
+        self._plot = pg.PlotWidget(
+            background=None, axisItems={side: ValueAxis(side) for side in ("left", "bottom")}
+        )
         self._plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self._plot.setAccessibleName(f"Plot of {self.title}")
         self._plot.setMinimumHeight(96)
@@ -282,8 +285,8 @@ class LivePlot(QWidget):
         for side in ("left", "bottom"):
             self._item.getAxis(side).enableAutoSIPrefix(False)
         self._item.getAxis("left").setWidth(AXIS_WIDTH)
-        self._item.getAxis("bottom").setStyle(tickTextOffset=4)
-        self._item.getAxis("left").setStyle(tickTextOffset=4)
+        for side in ("left", "bottom"):  # ticks without numbers cost time and say nothing
+            self._item.getAxis(side).setStyle(tickTextOffset=4, maxTickLevel=0, tickLength=-4)
         if self.x_title:
             self._item.setLabel("bottom", self.x_title)
         self._item.getViewBox().sigRangeChangedManually.connect(lambda *_: self.setFollow(False))
@@ -305,7 +308,9 @@ class LivePlot(QWidget):
                 axis.setLabel(axis.labelText, color=colours.token("muted"))
         for name, curve in self._curves.items():
             colour = colours.colour(self._tokens[name])
-            curve.setPen(pg.mkPen(colour, width=1))
+            is_aim = self._tokens[name] == "target"
+            style = Qt.PenStyle.DashLine if is_aim else Qt.PenStyle.SolidLine
+            curve.setPen(pg.mkPen(colour, width=1, style=style))
             self._raw[name].setPen(pg.mkPen(colours.colour(self._tokens[name], 0.25), width=1))
         if self._target is not None:
             pen = pg.mkPen(colours.colour("target"), width=1, style=Qt.PenStyle.DashLine)

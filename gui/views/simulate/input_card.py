@@ -14,6 +14,7 @@ from gui.theme import UNIT, theme
 from gui.views.common.buttons import button
 from gui.views.common.icons import pixmap
 from gui.views.common.labels import Elided, label, restyle
+from gui.views.simulate.flow import clear_layout
 
 __all__ = ["FindingLine", "InputCard"]
 
@@ -120,9 +121,7 @@ class InputCard(QFrame):
 
     def setFindings(self, findings: Sequence[Finding]) -> None:
         """Show what was found about the file."""
-        while (item := self._findings.takeAt(0)) is not None:
-            item.widget().hide()
-            item.widget().deleteLater()
+        clear_layout(self._findings)
         for finding in findings:
             self._findings.addWidget(FindingLine(finding))
 

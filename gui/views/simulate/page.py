@@ -84,7 +84,7 @@ class SimulatePage(Page):
         """Return what can be done here."""
         model = self.model
         return [
-            MenuAction("run.start", "Start simulation", self.setup.start, "Ctrl+R", lambda: model.can_start and not model.shows_run),
+            MenuAction("run.start", "Start simulation", self._start, "Ctrl+R", self._can_start),
             MenuAction("run.check", "Check the settings", model.verify, "", lambda: model.can_start and not model.shows_run),
             MenuAction("run.continue", "Continue simulation", self.run.go_on, "", lambda: self._can(Action.CONTINUE)),
             MenuAction("run.settings", "New simulation", model.set_up, "", lambda: model.shows_run),
@@ -163,22 +163,32 @@ class SimulatePage(Page):
         is_reading = model._setup_state() is SimulationState.LOADING
         self.structureCard.setFile(model.structure_path, "Reading…" if is_reading else facts)
         self.structureCard.setFindings([f for f in findings if f.field == "structure"])
-        if self.quantum is not None and hasattr(self.quantum, "model"):
-            self.quantum.model.set_model(model.model_path)
-            self.quantum.model.set_structure(model.structure_path)
+        if self.quantum is not None:
+            self._tell_quantum()
 
-    def _show_state(self, _state: SimulationState | None = None) -> None:
-        if self.modes.value() == "classical":
+    def _tell_quantum(self) -> None:
+        """Give the other mode the files, where they are others."""
+        other = getattr(self.quantum, "model", None)
+        if other is None:
+            return
+        if other.model != self.model.model_path:
+            other.set_model(self.model.model_path)
+        if other.structure != self.model.structure_path:
+            other.set_structure(self.model.structure_path)
+
+    def _show_state(self, *_news: object) -> None:
+        is_classical = self.modes.value() == "classical"
+        if is_classical:
             self.state = PageState(self.model.state.value)
             self._stack.setCurrentWidget(self.run if self.model.shows_run else self.setup)
-        is_set_up = self.modes.value() == "quantum" or not self.model.shows_run
+            is_set_up = not self.model.shows_run
+        else:
+            self.state = _state_of(self.quantum)
+            is_set_up = getattr(self.quantum, "face", lambda: "setup")() == "setup"
         for card in (self.modelCard, self.structureCard):
             card.setVisible(is_set_up)
-        self.runButton.setVisible(
-            self.modes.value() == "classical"
-            and self.model.job is not None
-            and not self.model.shows_run
-        )
+        has_run = self.model.job is not None and not self.model.shows_run
+        self.runButton.setVisible(is_classical and has_run)
 
     def _show_mode(self, _mode: str = "") -> None:
         if self.modes.value() == "quantum":
@@ -189,11 +199,26 @@ class SimulatePage(Page):
             self._stack.setCurrentWidget(self.quantum)
         self._show_state()
 
+    @property
+    def _is_quantum(self) -> bool:
+        return self.modes.value() == "quantum" and hasattr(self.quantum, "model")
+
+    def _start(self) -> None:
+        (self.quantum.setup if self._is_quantum else self.setup).start()  # type: ignore[union-attr]
+
+    def _can_start(self) -> bool:
+        if self._is_quantum:
+            return self.quantum.face() == "setup"  # type: ignore[union-attr]
+        return self.model.can_start and not self.model.shows_run
+
     def _make_quantum(self) -> QWidget:
         try:
             from gui.views.quantum.page import QuantumPage
 
-            return QuantumPage(self.session)
+            page = QuantumPage(self.session)
+            page.face_changed.connect(self._show_state)
+            page.model.state_changed.connect(self._show_state)
+            return page
         except Exception:  # noqa: BLE001 one mode that cannot be loaded leaves the other
             logging.getLogger(__name__).error(traceback.format_exc())
             return EmptyState(
@@ -269,6 +294,13 @@ class SimulatePage(Page):
         column.addLayout(head)
         column.addLayout(inputs)
         column.addWidget(self._stack, 1)
+
+
+def _state_of(quantum: QWidget | None) -> PageState:
+    """Return the state of the page in its quantum mode."""
+    name = getattr(getattr(getattr(quantum, "model", None), "state", None), "name", "")
+    name = {"CHECKING": "LOADING", "WAITING": "STARTING"}.get(name, name)
+    return PageState[name] if name in PageState.__members__ else PageState.READY
 
 
 def _beside(settings: Path, path: Path) -> Path:

@@ -259,8 +259,8 @@ class RunPanel(QWidget):
             f"Script ({SCRIPT})…": self.save_script,
         }.items():
             self.strip.addExport(text, callback)
-        for widget, title in ((self.timePlots, "Over time"), (self.rdf, "RDF"), (self.msd, "MSD")):
-            self.tabs.addTab(widget, title)
+        for tab, title in ((self.timePlots, "Over time"), (self.rdf, "RDF"), (self.msd, "MSD")):
+            self.tabs.addTab(tab, title)
         self._faces.addWidget(self._starting_face())
         self._faces.addWidget(self._running_face())
         column = QVBoxLayout(self)

@@ -21,6 +21,7 @@ from gui.theme import UNIT
 from gui.views.common.buttons import IconButton, button
 from gui.views.common.form_editors import FieldEditor
 from gui.views.common.labels import label
+from gui.views.simulate.flow import clear_layout
 
 __all__ = ["StagesEditor"]
 
@@ -141,9 +142,7 @@ class StagesEditor(FieldEditor):
         self.changed.emit()
 
     def _set(self, stages: list[dict[str, Any]]) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            item.widget().hide()
-            item.widget().deleteLater()
+        clear_layout(self._grid)
         self._rows = [_Row(self._specs, {"length": 10.0, **stage}) for stage in stages]
         self._arrange()
 

@@ -14,6 +14,7 @@ from gui.views.common.card import Card
 from gui.views.common.clock import clock
 from gui.views.common.icons import pixmap
 from gui.views.common.labels import label, restyle
+from gui.views.simulate.flow import clear_layout
 
 __all__ = ["Ticks"]
 
@@ -43,9 +44,7 @@ class Ticks(Card):
     def setSteps(self, steps: Sequence[Step]) -> None:
         """Show these steps from now on; they may change while they are shown."""
         self._steps = list(steps)
-        while (item := self._grid.takeAt(0)) is not None:
-            item.widget().hide()
-            item.widget().deleteLater()
+        clear_layout(self._grid)
         self._rows = []
         for number, step in enumerate(self._steps):
             row = QLabel(), label(step.title), label("", "muted")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from gui.core.simulation_trouble import Remedy, Trouble
 from gui.theme import UNIT, theme
 from gui.views.common.buttons import button
 from gui.views.common.icons import pixmap
 from gui.views.common.labels import label
+from gui.views.simulate.flow import clear_layout
 
 __all__ = ["TroubleBanner"]
 
@@ -32,6 +33,7 @@ class TroubleBanner(QFrame):
         self.setProperty("role", "banner")
         self.setProperty("tone", "error")
         self._trouble: Trouble | None = None
+        self._made: list[QPushButton] = []
         self._icon = QLabel()
         self._icon.setFixedWidth(ICON)
         self.title = label("", "subheading", wraps=True)
@@ -62,22 +64,20 @@ class TroubleBanner(QFrame):
         self.setAccessibleName(f"Error: {trouble.title}. {trouble.text}")
         self._offer(trouble.remedies)
 
-    def buttons(self) -> list[QWidget]:
+    def buttons(self) -> list[QPushButton]:
         """Return the buttons, the best way on first."""
-        widgets = (self._buttons.itemAt(i).widget() for i in range(self._buttons.count()))
-        return [widget for widget in widgets if widget is not None]
+        return list(self._made)
 
     def _offer(self, remedies: list[Remedy]) -> None:
-        while (item := self._buttons.takeAt(0)) is not None:
-            if item.widget() is not None:
-                item.widget().hide()
-                item.widget().deleteLater()
+        clear_layout(self._buttons)
+        self._made = []
         for number, remedy in enumerate(remedies):
             made = button(remedy.title, role="primary" if number == 0 else "", tip=remedy.tip)
             made.clicked.connect(
                 lambda _checked=False, key=remedy.key: self.remedy_chosen.emit(key)
             )
             self._buttons.addWidget(made)
+            self._made.append(made)
         self._buttons.addStretch(1)
 
     def _build(self) -> None:
