@@ -28,6 +28,7 @@ PLUGINS = "nequip_openmm.commands"
 
 COMMANDS = {
     "info": "Say what a data set holds and what is wrong with it.",
+    "select": "Write some frames of a data set to a file of their own.",
     "train": "Train a potential.",
     "evaluate": "Measure a potential against a data set.",
     "md": "Run molecular dynamics in OpenMM.",
