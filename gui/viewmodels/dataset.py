@@ -210,6 +210,21 @@ class DatasetModel(QObject):
             self.frame = frame
             self.frame_changed.emit(frame)
 
+    # --- saving a part
+
+    def save_part(self, path: Path, shown: bool) -> Task | None:
+        """Write the frames that are shown, or the others, to a file in a child process; None without a filter."""
+        if self.dataset is None or self.mask is None:
+            return None
+        scratch = new_scratch()
+        np.save(scratch / "frames.npy", np.flatnonzero(self.mask))
+        chosen = ["--frames", str(scratch / "frames.npy"), *([] if shown else ["--leave-out"])]
+        file, *options = self.dataset.reading.arguments()
+        task = self._run_task(["select", file, str(path), *chosen, *options], parent=self)
+        for signal in (task.finished, task.failed, task.cancelled):
+            signal.connect(lambda *_: remove_scratch(scratch))
+        return task
+
     # --- dividing
 
     def change_split(self, **changes: Any) -> None:

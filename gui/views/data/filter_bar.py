@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 __all__ = ["FilterBar"]
 
@@ -19,10 +19,13 @@ class FilterBar(QWidget):
         Key of a filter that is not wanted any more.
     cleared
         All frames are wanted.
+    saving_wanted
+        The frames that are shown are to be saved; False: the others.
     """
 
     dropped = Signal(str)
     cleared = Signal()
+    saving_wanted = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +35,12 @@ class FilterBar(QWidget):
         self._count.setProperty("role", "muted")
         self._chips = QHBoxLayout()
         self._chips.setSpacing(4)
+        self._save = QPushButton("Save")
+        self._save.setProperty("role", "flat")
+        menu = QMenu(self._save)
+        self._save_shown = menu.addAction("", lambda: self.saving_wanted.emit(True))
+        self._save_others = menu.addAction("", lambda: self.saving_wanted.emit(False))
+        self._save.setMenu(menu)
         self._all = QPushButton("Show all")
         self._all.setProperty("role", "flat")
         self._all.clicked.connect(self.cleared)
@@ -42,6 +51,7 @@ class FilterBar(QWidget):
         layout.addWidget(self._count)
         layout.addLayout(self._chips)
         layout.addStretch()
+        layout.addWidget(self._save)
         layout.addWidget(self._all)
         self.setFixedHeight(32)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -67,6 +77,9 @@ class FilterBar(QWidget):
         is_part = bool(filters)
         self._count.setText(f"{n_shown:,} of {n_frames:,}" if is_part else f"{n_frames:,}")
         self._all.setVisible(is_part)
+        self._save.setVisible(is_part and 0 < n_shown < n_frames)
+        self._save_shown.setText(f"Save these {n_shown:,} frames…")
+        self._save_others.setText(f"Save the other {n_frames - n_shown:,} frames…")
 
 
 if __name__ == "__main__":

@@ -139,6 +139,7 @@ class DataPage(Page):
         self.mapping.accepted.connect(model.accept)
         self.overview.mapping_wanted.connect(self.ask_for_mapping)
         self.overview.continued.connect(self._continue)
+        self.overview.filters.saving_wanted.connect(self._save_part)
         self.overview.inspected.connect(self._show_in_inspector)
         self.session.dataset_opened.connect(model.open)
         self.destroyed.connect(model.shut_down)
@@ -165,6 +166,29 @@ class DataPage(Page):
             self.mapping.ask(
                 reading, self.model.fields, problem, needed=needed, may_accept=may_accept
             )
+
+    def _save_part(self, shown: bool) -> None:
+        """Ask where to, write, and offer to go on with what was written."""
+        dataset = self.model.dataset
+        if dataset is None:
+            return
+        name = f"{dataset.path.stem}-part.xyz"
+        self.session.dialogs.save_file(
+            "Save frames", lambda path: self._save_to(path, shown), name=name, kinds="XYZ (*.xyz)"
+        )
+
+    def _save_to(self, path: Path, shown: bool) -> None:
+        task = self.model.save_part(path, shown)
+        if task is not None:
+            task.finished.connect(lambda result: self._tell_saved(path, result))
+            task.failed.connect(lambda error: self.session.notifications.error(error["title"]))
+
+    def _tell_saved(self, path: Path, result: dict[str, object]) -> None:
+        said = f"{result['frames']} frames are in {path.name}."
+        self.session.notifications.ok(said)
+        self.session.dialogs.ask(
+            "Saved", f"{said} Open it now?", ["Open it"], lambda _answer: self._open(path)
+        )
 
     def _publish(self) -> None:
         self.session.dataset = self.model.dataset

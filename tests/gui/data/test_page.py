@@ -231,6 +231,26 @@ def test_a_click_into_a_histogram_filters(loaded: DataPage, qtbot: QtBot) -> Non
     assert loaded.overview.rows.rowCount() == 300
 
 
+def test_frames_that_are_wrong_are_left_out(
+    page: DataPage, answers: Answers, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """The way out of 'leave these frames out': show them, save the others, go on with these."""
+    path = write_xyz(tmp_path / "water.xyz")
+    path.write_text(path.read_text() + path.read_text().replace("energy=", "energy=nan was="))
+    read(qtbot, page, path, DataState.LOADED)
+    numbers = [finding.code for finding in page.model.dataset.findings]  # type: ignore[union-attr]
+    page.model.pick_finding(numbers.index("nonfinite-energy"))
+    rest = tmp_path / "rest.xyz"
+    answers.ready |= {"save_file": rest, "ask": "Open it"}
+    page.overview.filters.saving_wanted.emit(False)
+    qtbot.waitUntil(lambda: rest.exists() and page.state is PageState.LOADING, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=LONG_MS)
+    assert page.model.dataset is not None
+    assert page.model.dataset.path == rest
+    assert page.model.dataset.n_frames == 6
+    assert "nonfinite-energy" not in [f.code for f in page.model.dataset.findings]
+
+
 def test_a_drag_takes_a_range(loaded: DataPage, qtbot: QtBot) -> None:
     view = loaded.overview.histograms.views()["nearest"]
     middle = view.height() // 2
