@@ -21,7 +21,7 @@ IntArray = NDArray[np.int64]
 Colouring = Literal["element", "force", "velocity", "value"]
 
 _BEAD, _CENTROID = 0.42, 0.62  # of a ball's usual radius
-_LONGEST_ARROW = 2.5  # Å
+_LONGEST_ARROW = 1.6  # Å
 _BONDS_AT_MOST = 20_000  # atoms; beyond, sticks are not seen anyway
 
 

@@ -26,7 +26,7 @@ SortRole = Qt.ItemDataRole.UserRole
 RunRole = Qt.ItemDataRole.UserRole + 1
 """The `RunSummary` of a row."""
 
-KINDS = {"train": "Training", "md": "Simulation", "pimd": "Quantum nuclei"}
+KINDS = {"train": "Training", "md": "Simulation", "pimd": "Quantum"}
 _GROUPS = {
     "all": lambda run: True,
     "running": lambda run: run.is_alive,

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from gui.core.geometry import cell_text, distance, formula
 from gui.jobs import Job
 from gui.session import Session
+from gui.views.common.labels import Elided
 from gui.views.molecule.captions import atom_text
 from gui.views.molecule.player import MoleculePlayer
 from gui.views.molecule.saving import ask_and_save
@@ -34,15 +35,17 @@ class Inspector(QWidget):
         self._session = session
         self._previous = -1
         self._current = -1
-        self.player = MoleculePlayer("Structure")
+        self.heading = Elided("", "subheading")
+        self.player = MoleculePlayer("")
         self.view = self.player.view
-        self.summary = self._line("subheading")
+        self.summary = self._line("")
         self.details = self._line("muted")
         self.atom = self._line("muted")
         self.atom.setAccessibleName("Picked atom")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(8)
+        column.addWidget(self.heading)
         column.addWidget(self.player, 1)
         column.addWidget(self.summary)
         column.addWidget(self.details)
@@ -59,7 +62,7 @@ class Inspector(QWidget):
         """Show nothing."""
         self.player.setJob(None)
         self.player.scrubber.hide()
-        self.player.toolbar.titleLabel.setText("Structure")
+        self.heading.setText("Structure")
         self.view.clear("Choose a frame or a run to see it here")
         self._describe()
 
@@ -74,7 +77,7 @@ class Inspector(QWidget):
         """
         self.player.setJob(None)
         self.player.scrubber.hide()
-        self.player.toolbar.titleLabel.setText(str(frame.get("title", "Structure")))
+        self.heading.setText(str(frame.get("title", "Structure")))
         self._take_atoms(frame)
         self.view.setFrame(frame["positions"], **{name: frame.get(name) for name in _FRAME_FIELDS})
         self.view.setSelected(int(frame.get("atom", -1)))
@@ -86,7 +89,7 @@ class Inspector(QWidget):
         if job.kind == "train":
             return
         self.player.scrubber.show()
-        self.player.toolbar.titleLabel.setText(job.name)
+        self.heading.setText(job.name)
         self.player.setJob(job)
 
     def _take_atoms(self, frame: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from gui.core.scene import Parts, Primitives, assemble
 from gui.views.molecule.acceleration import OpenGLError, acceleration
 from gui.views.molecule.painting import Style, paint
 from gui.views.molecule.sprites import Sprites
+from gui.views.molecule.vector import paint_vectors
 
 __all__ = ["Canvas", "background"]
 
@@ -81,6 +82,14 @@ class Canvas:
             _EDGE_WIDTH * ratio,
         )
         return scene
+
+    def paint_vectors(
+        self, painter: QPainter, picture: Picture, camera: Camera, size: QSize, palette: QPalette
+    ) -> None:
+        """Paint curves and gradients; onto a drawing, which has no pixels."""
+        scene = assemble(picture.parts, camera, size.width(), size.height())
+        n_atoms = len(picture.parts.atoms.positions)
+        paint_vectors(painter, scene, _style(picture, camera, palette), n_atoms, _EDGE_WIDTH)
 
     def _accelerated(
         self, picture: Picture, camera: Camera, pixels: QSize, ratio: float, palette: QPalette

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 from gui.core.scene import LEVELS, Kind, Primitives
 from gui.views.molecule.sprites import STRIP, Sprites
 
-__all__ = ["BEAD_ALPHA", "Style", "hazed", "paint"]
+__all__ = ["BEAD_ALPHA", "Colour", "Style", "hazed", "paint", "paint_head"]
 
 FloatArray = NDArray[np.float64]
 Colour = tuple[int, int, int]
@@ -90,7 +90,7 @@ def paint(
             half = tool.width() // 2
             painter.drawPixmap(round(start[0]) - half, round(start[1]) - half, tool)
         elif kind == Kind.HEAD:
-            _paint_head(painter, tool, start, end)
+            paint_head(painter, tool, start, end)
         elif isinstance(tool, QPen):
             painter.setPen(tool)
             painter.drawLine(QPointF(*start), QPointF(*end))
@@ -147,7 +147,7 @@ def _paint_stick(
     painter.resetTransform()
 
 
-def _paint_head(painter: QPainter, colour: Colour, start: list[float], end: list[float]) -> None:
+def paint_head(painter: QPainter, colour: Colour, start: list[float], end: list[float]) -> None:
     """Paint the head of an arrow, a cone lit from the front; ``start`` is the middle of its base."""
     base, tip = QPointF(*start), QPointF(*end)
     along = tip - base

@@ -34,7 +34,7 @@ def ask_and_save(session: Session, view: MoleculeView, name: str = "structure") 
 
 
 def save_image(view: MoleculeView, path: Path, scale: float) -> None:
-    """Write a PNG with ``scale`` pixels for each of the screen's, or an SVG with balls of such pixels inside.
+    """Write a PNG with ``scale`` pixels for each of the screen's, or an SVG, which has none.
 
     Raises
     ------
@@ -59,9 +59,10 @@ def _save_svg(view: MoleculeView, path: Path) -> None:
     size = QSize(view.width(), view.height())
     generator.setSize(size)
     generator.setViewBox(QRect(0, 0, size.width(), size.height()))
+    generator.setResolution(view.logicalDpiX())  # else letters are smaller than on the screen
     generator.setTitle("Molecule")
     painter = QPainter()
     if not painter.begin(generator):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    view.paintOn(painter, size, 1.0)
+    view.paintOn(painter, size, 1.0, as_drawing=True)
     painter.end()

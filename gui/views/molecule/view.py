@@ -214,9 +214,9 @@ class MoleculeView(QWidget):
         """Show everything, in the middle."""
         if self._picture is None or not len(self._numbers):
             return
-        points = self._picture.parts.atoms.positions
-        if self._picture.parts.edges is not None:
-            points = np.concatenate([points, self._picture.parts.edges.reshape(-1, 3)])
+        parts = self._picture.parts
+        lines = [one.reshape(-1, 3) for one in (parts.edges, parts.arrows) if one is not None]
+        points = np.concatenate([parts.atoms.positions, *lines])
         points = points[np.isfinite(points).all(axis=1)]
         if len(points):
             self._camera = self._camera.fitted(points, self.width(), self.height())
@@ -263,12 +263,25 @@ class MoleculeView(QWidget):
         """
         save_image(self, Path(path), scale)
 
-    def paintOn(self, painter: QPainter, pixels: QSize, ratio: float) -> None:
-        """Paint all but what is picked; the painter's unit is one of ``pixels``, ``ratio`` of them for each of the screen's."""
+    def paintOn(
+        self, painter: QPainter, pixels: QSize, ratio: float, as_drawing: bool = False
+    ) -> None:
+        """Paint all but what is picked.
+
+        Parameters
+        ----------
+        pixels, ratio
+            How many there are, and how many for each of the screen's; one is the painter's unit.
+        as_drawing
+            Whether to use curves and gradients instead of pictures of balls.
+        """
         painter.fillRect(QRect(QPoint(0, 0), pixels), background(self.palette()))
         if self._picture is None:
             return
-        self._canvas.paint(painter, self._picture, self._camera, pixels, ratio, self.palette())
+        if as_drawing:
+            self._canvas.paint_vectors(painter, self._picture, self._camera, pixels, self.palette())
+        else:
+            self._canvas.paint(painter, self._picture, self._camera, pixels, ratio, self.palette())
         painter.save()
         painter.scale(ratio, ratio)
         self._paint_legend(painter)

@@ -27,11 +27,11 @@ Index = QModelIndex | QPersistentModelIndex
 
 _ROW_HEIGHT = 36
 _WIDTHS = {
-    Column.NAME: 200,
-    Column.KIND: 148,
-    Column.STATE: 112,
+    Column.NAME: 184,
+    Column.KIND: 112,
+    Column.STATE: 104,
     Column.PROGRESS: 88,
-    Column.STARTED: 128,
+    Column.STARTED: 124,
 }
 _KIND_ICONS = {"train": "train", "md": "simulate", "pimd": "quantum"}
 

@@ -138,4 +138,4 @@ def test_arrows_are_comparable_and_not_longer_than_a_molecule() -> None:
     arrows = prepare(snapshot(atoms, forces=forces), Look(shows_forces=True)).parts.arrows
     assert arrows is not None
     lengths = np.linalg.norm(arrows[:, 1] - arrows[:, 0], axis=1)
-    assert lengths == pytest.approx([2.5 / 40, 2 * 2.5 / 40, 2.5, 0.625])
+    assert lengths == pytest.approx([0.08, 1.6, 0.4])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QImage, QPalette, QWheelEvent
+from PySide6.QtGui import QImage, QPainter, QPalette, QWheelEvent
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
 from gui.core.scene import Kind
@@ -161,7 +162,9 @@ def test_images(view: MoleculeView, tmp_path) -> None:  # type: ignore[no-untype
     assert (image.width(), image.height()) == (960, 720)
     assert len({image.pixel(x, 360) for x in range(960)}) > 50
     view.saveImage(tmp_path / "atoms.svg")
-    assert "<svg" in (tmp_path / "atoms.svg").read_text()
+    drawing = (tmp_path / "atoms.svg").read_text()
+    assert "<svg" in drawing
+    assert "<image" not in drawing
     for name in ("atoms.png", "atoms.svg"):
         with pytest.raises(OSError, match="nowhere"):
             view.saveImage(tmp_path / "nowhere" / name)
@@ -219,3 +222,19 @@ def test_the_palette_is_all_it_needs(qtbot) -> None:  # type: ignore[no-untyped-
     palette.setColor(QPalette.ColorRole.Base, Qt.GlobalColor.darkBlue)
     view.setPalette(palette)
     assert view.grab().toImage().pixelColor(3, 3).blue() > 100
+
+
+def test_a_drawing_looks_like_the_picture(view: MoleculeView, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    view.setForcesShown(True)
+    view.saveImage(tmp_path / "atoms.svg")
+    drawn = QImage(320, 240, QImage.Format.Format_RGB32)
+    drawn.fill(Qt.GlobalColor.white)
+    painter = QPainter(drawn)
+    QSvgRenderer(str(tmp_path / "atoms.svg")).render(painter)
+    painter.end()
+    painted = view.grab().toImage()
+    places = [(x, y) for x in range(0, 320, 2) for y in range(0, 200, 2)]
+    lightness = np.array(
+        [[image.pixelColor(*place).lightness() for place in places] for image in (drawn, painted)]
+    )
+    assert np.corrcoef(lightness)[0, 1] > 0.9
