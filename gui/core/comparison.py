@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gui.core.elements import symbol
+
 __all__ = ["Comparison", "ElementErrors", "Scatter"]
 
 FloatArray = NDArray[np.float64]
@@ -158,15 +160,13 @@ class Comparison:
     @cached_property
     def by_element(self) -> tuple[ElementErrors, ...]:
         """Errors of the elements, in the order of their numbers."""
-        from ase.data import chemical_symbols
-
         forces = self.forces
         rows = []
         for number in np.unique(forces.group):
             errors = forces.errors[forces.group == number]
             mae, rmse = np.abs(errors).mean(), np.sqrt((errors**2).mean())
             rows.append(
-                ElementErrors(chemical_symbols[number], MILLI * mae, MILLI * rmse, len(errors) // 3)
+                ElementErrors(symbol(int(number)), MILLI * mae, MILLI * rmse, len(errors) // 3)
             )
         return tuple(rows)
 

@@ -64,7 +64,7 @@ def suggest(
 
 
 CONTINUE = Suggestion(
-    "Continue from the last checkpoint", "What was computed before it is kept.", continues=True
+    "Continue", "What was computed up to the last checkpoint is kept.", continues=True
 )
 AFTER_FREEING = Suggestion(
     "Continue",
@@ -79,12 +79,12 @@ def _with_less_memory(settings: Mapping[str, Any]) -> list[Suggestion]:
     smaller = {"training.validation_batch_size": max(1, min(validation // 2, 8))}
     if batch > 1:
         half = max(1, batch // 2)
-        button = f"Start again with batch size {half}"
+        button = f"Retry with batch size {half}"
         reason = f"Memory grows with the frames of a batch (now {batch}); the learning curve changes little."
         return [Suggestion(button, reason, {"training.batch_size": half, **smaller})]
     if validation > 1:
         reason = "One frame a step fits no smaller; validation can take fewer at once."
-        return [Suggestion("Start again with smaller validation batches", reason, smaller)]
+        return [Suggestion("Retry with smaller validation batches", reason, smaller)]
     return []
 
 
@@ -98,4 +98,4 @@ def _slower(settings: Mapping[str, Any]) -> list[Suggestion]:
     if clip is None or clip > CLIP:
         changes["training.grad_clip"] = CLIP
     reason = "Steps were too long: the loss became infinite or undefined."
-    return [Suggestion(f"Start again with learning rate {slower:g}", reason, changes)]
+    return [Suggestion(f"Retry with learning rate {slower:g}", reason, changes)]

@@ -52,8 +52,8 @@ class Parity(QObject):
         self._is_watched = False
         self._is_wanted = False
         self._task: Task | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-parity-"))
-        self.destroyed.connect(_Removal(self._folder))
+        self._scratch = tempfile.TemporaryDirectory(prefix="nequip-openmm-parity-")
+        self._folder = Path(self._scratch.name)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(PAUSE_MS)
@@ -99,7 +99,7 @@ class Parity(QObject):
         """End the child; remove what it wrote."""
         self._stop_task()
         self._pause.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.cleanup()
 
     def has_set(self, which: str) -> bool:
         """Return whether the run has frames of a set."""
@@ -146,7 +146,9 @@ class Parity(QObject):
         return [*arguments, "--background"] if self.run.job.is_alive else arguments
 
     def _on_finished(self, _result: dict[str, Any]) -> None:
-        self._task = None
+        self._drop_task()
+        if self.run.job.is_alive:
+            self._pause.start()
         try:
             self.comparison = Comparison.load(self._target)
         except (OSError, ValueError, KeyError) as error:
@@ -156,16 +158,20 @@ class Parity(QObject):
             self.run.n_atoms = float(self.comparison.n_atoms.mean())
             self.run.force_rms = self.comparison.force_rms
         shutil.rmtree(self._target, ignore_errors=True)
-        if self.run.job.is_alive:
-            self._pause.start()
         self.changed.emit()
         self._go_on()
 
     def _on_failed(self, failure: dict[str, Any]) -> None:
-        self._task, self.failure = None, failure
+        self._drop_task()
+        self.failure = failure
         if self.run.job.is_alive:
             self._pause.start()
         self.changed.emit()
+
+    def _drop_task(self) -> None:
+        if self._task is not None:
+            self._task.deleteLater()
+            self._task = None
 
     def _stop_task(self) -> None:
         if self._task is not None:
@@ -173,13 +179,3 @@ class Parity(QObject):
             self._task.failed.disconnect()
             self._task.cancel()
             self._task = None
-
-
-class _Removal:
-    """Removes a folder when called; holds no reference to whoever made it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ase.data import atomic_numbers
 from PySide6.QtCore import QObject, Signal
 
 from gui.core.fields import format_duration, get_value
@@ -141,6 +142,7 @@ class TrainingRun(QObject):
         """Return symbol, training and validation force error (meV/Å) of the last epoch by element."""
         prefix = f"valid_{FORCES}_"
         symbols = [name.removeprefix(prefix) for name in self.row if name.startswith(prefix)]
+        symbols.sort(key=lambda symbol: atomic_numbers.get(symbol, 0))
         return [
             (s, self.row.get(f"train_{FORCES}_{s}"), self.row.get(f"{prefix}{s}")) for s in symbols
         ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.core.fields import format_duration
 from gui.theme import UNIT
@@ -67,13 +75,11 @@ class CheckCard(QWidget):
 
     def facts(self) -> list[str]:
         """Return the texts of the result, for tests and screen readers."""
-        items = [self._facts.itemAt(k).widget() for k in range(self._facts.count())]
-        return [item.text() for item in items]  # type: ignore[attr-defined]
+        return _texts(self._facts)
 
     def findings(self) -> list[str]:
         """Return the findings that are shown."""
-        items = [self._findings.itemAt(k).widget() for k in range(self._findings.count())]
-        return [item.text() for item in items]  # type: ignore[attr-defined]
+        return _texts(self._findings)
 
     def _show_progress(self, text: str, part: float | None) -> None:
         self._text.setText(f"{text}…")
@@ -167,11 +173,20 @@ def _findings(found: dict[str, Any]) -> list[tuple[str, str]]:
     return shown + [("warning", note) for note in found.get("notes", ())]
 
 
-def _empty(layout: QGridLayout | QVBoxLayout) -> None:
-    while (item := layout.takeAt(0)) is not None:
-        if item.widget() is not None:
-            item.widget().hide()
-            item.widget().deleteLater()
+def _widgets(layout: QLayout) -> list[QWidget]:
+    items = [layout.itemAt(k) for k in range(layout.count())]
+    return [w for item in items if item is not None and (w := item.widget()) is not None]
+
+
+def _texts(layout: QLayout) -> list[str]:
+    return [w.text() for w in _widgets(layout) if isinstance(w, QLabel)]
+
+
+def _empty(layout: QLayout) -> None:
+    for widget in _widgets(layout):
+        layout.removeWidget(widget)
+        widget.hide()
+        widget.deleteLater()
 
 
 def _demo() -> QWidget:

@@ -40,8 +40,8 @@ class MetricTiles(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.forces = _Tile("Force error, best")
-        self.energy = _Tile("Energy error, best")
+        self.forces = _Tile("Best force error")
+        self.energy = _Tile("Best energy error")
         self.epoch = _Tile("An epoch")
         self.rate = _Tile("Learning rate")
         self.memory = _Tile("Memory")
@@ -55,20 +55,17 @@ class MetricTiles(QWidget):
         """Show the numbers of now."""
         best, row = run.best, run.row
         forces, energy = best.get(f"valid_{FORCES}"), best.get(f"valid_{ENERGY}")
-        epoch = f"epoch {best['epoch']:,}" if best else ""
-        self.forces.show_(_number(forces, "meV/Å"), epoch)
-        self.energy.show_(_number(energy, "meV/atom"), epoch)
+        epoch = f", epoch {best['epoch']:,}" if best else ""
+        self.forces.show_(_number(forces), f"meV/Å{epoch}")
+        self.energy.show_(_number(energy), f"meV/atom{epoch}")
         self.epoch.show_(_seconds(run.epoch_s), f"{run.elapsed_text} in all" if row else "")
-        self.rate.show_(_number(row.get("learning_rate"), ""))
+        self.rate.show_(_number(row.get("learning_rate")))
         gpu = f"GPU {run.gpu_memory:.1f} GiB" if run.gpu_memory else ""
         self.memory.show_("" if run.memory is None else f"{run.memory:.1f} GiB", gpu)
 
 
-def _number(value: float | None, unit: str) -> str:
-    if value is None or not math.isfinite(value):
-        return ""
-    text = f"{value:.3g}".replace("e-0", "e-")
-    return f"{text} {unit}".strip()
+def _number(value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else f"{value:.3g}".replace("e-0", "e-")
 
 
 def _seconds(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
@@ -160,7 +161,7 @@ class TrainPage(Page):
         run = self.model.run
         if run is None:
             return
-        orders = {
+        orders: dict[Action, Callable[[], object]] = {
             Action.PAUSE: run.job.pause,
             Action.RESUME: run.job.resume,
             Action.CHECKPOINT: run.job.checkpoint,

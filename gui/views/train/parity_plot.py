@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.core.comparison import Scatter
+from gui.core.elements import symbol
 from gui.theme import CURVES, theme
 from gui.views.common.labels import label
 
@@ -113,7 +114,7 @@ class ParityPlot(QWidget):
             self._points.append(points)
             if group:
                 words.append(
-                    f'<span style="color:{theme().token(token)}">●</span> {_symbol(int(group))}'
+                    f'<span style="color:{theme().token(token)}">●</span> {symbol(int(group))}'
                 )
         self._legend.setText("&nbsp;&nbsp;".join(words))
 
@@ -144,6 +145,7 @@ class ParityPlot(QWidget):
 
     def _restyle(self) -> None:
         colours = theme()
+        self._plot.setBackground(colours.colour("surface"))
         self._item.showGrid(x=True, y=True, alpha=0.12)
         for side in ("left", "bottom"):
             axis = self._item.getAxis(side)
@@ -173,12 +175,6 @@ class ParityPlot(QWidget):
     def _on_click(self, event: object) -> None:
         point: QPointF = self._item.getViewBox().mapSceneToView(event.scenePos())  # type: ignore[attr-defined]
         self.click(point.x(), point.y())
-
-
-def _symbol(number: int) -> str:
-    from ase.data import chemical_symbols
-
-    return str(chemical_symbols[number])
 
 
 def _demo() -> QWidget:

@@ -172,6 +172,7 @@ class RunView(QWidget):
         title = str(error.get("title") or "The training ended without a word.")
         ways = run.suggestions
         detail = " ".join([str(error.get("hint") or ""), *(way.reason for way in ways[:1])]).strip()
+        title = f"{title[:1].upper()}{title[1:]}"
         buttons = {way.button: self._follower(way) for way in ways}
         buttons["Change settings"] = self.settings_asked.emit
         self.banner.show_("error", title, detail, buttons)
@@ -206,15 +207,15 @@ class RunView(QWidget):
         self.tabs.addTab(self.models, "Models")
         self._settings_tab = self.tabs.addTab(self._settings_page(), "Settings")
         self.tabs.addTab(self.log, "Log")
-        for index in range(self.tabs.count()):
-            page = self.tabs.widget(index)
-            if page.layout() is not None and page is not self.log:
-                page.layout().setContentsMargins(0, UNIT, 0, 0)
+        for page in (self.curves, self.parity):
+            if (inner := page.layout()) is not None:
+                inner.setContentsMargins(0, UNIT, 0, 0)
         layout.addWidget(self.tabs, 1)
 
     def _elements_tab(self) -> QWidget:
         page = QWidget()
         layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, UNIT, 0, 0)
         card = Card("Force error by element", margin=2 * UNIT)
         card.body.addWidget(self.elements)
         card.body.addWidget(self.elements_note)
@@ -225,6 +226,7 @@ class RunView(QWidget):
     def _settings_page(self) -> QWidget:
         page = QWidget()
         layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, UNIT, 0, 0)
         layout.setSpacing(UNIT)
         layout.addWidget(self.settings, 1)
         layout.addWidget(
