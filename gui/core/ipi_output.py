@@ -37,7 +37,7 @@ class PropertyReader:
         self._offset = 0
         self.has_more = False
 
-    def read(self, most: int = 2000) -> Columns | None:
+    def read(self, most: int = 1000) -> Columns | None:
         """Return up to about ``most`` new rows by column, units stripped; an empty mapping if there are none.
 
         Returns None when the file has become shorter, as a resumed run makes it: what was read before is void, and the next call

@@ -113,4 +113,4 @@ _OFFERS = {
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return text if text.startswith("i-PI") else text[:1].upper() + text[1:]

@@ -79,6 +79,8 @@ class QuantumModel(QObject):
         What the run would be, files included (see ``nequip-openmm pimd --dry-run``).
     exported
         The folder that was written.
+    reported
+        The file of the report.
     failed
         A sentence: something that was asked for could not be done.
     """
@@ -86,9 +88,9 @@ class QuantumModel(QObject):
     state_changed = Signal(object)
     check_changed = Signal()
     run_changed = Signal()
-    previewed = Signal(dict)
-    exported = Signal(Path)
-    reported = Signal(Path)
+    previewed = Signal(object)
+    exported = Signal(object)
+    reported = Signal(object)
     failed = Signal(str)
 
     def __init__(
@@ -258,14 +260,12 @@ class QuantumModel(QObject):
         if self.run is None:
             return
         target = self.run.job.folder / "report"
-        task = self._task(
-            ["pimd-report", str(self.run.job.folder), "--output", str(target)], events=False
-        )
-        task.finished.connect(lambda _: self.reported.emit(target))
+        task = self._task(["pimd-report", str(self.run.job.folder), "--output", str(target)])
+        task.finished.connect(lambda found: self.reported.emit(Path(found["report"])))
         task.failed.connect(self._tell_failure)
 
-    def _task(self, arguments: list[str], *, events: bool = True) -> Task:
-        task = Task.run(arguments, program=self._jobs.program, events=events, parent=self)
+    def _task(self, arguments: list[str]) -> Task:
+        task = Task.run(arguments, program=self._jobs.program, parent=self)
         self._tasks.append(task)
         for ended in (task.finished, task.failed, task.cancelled):
             ended.connect(lambda *_: self._forget_task(task))

@@ -42,20 +42,31 @@ def pimd_report(
     frames: Annotated[
         int, typer.Option(min=1, help="Take distances from so many frames at most.")
     ] = 500,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FD|PATH",
+            help="Write events there; the last, result, says where the report is.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Report on path-integral runs of i-PI: kinetic energies, ring polymers, distances, drift, convergence."""
     from ipi_driver.analysis.averages import summarise
     from ipi_driver.analysis.report import require_output, write_pimd_report
     from ipi_driver.analysis.run import open_runs
+    from nequip_openmm.cli.watched import watched
 
     target = output or (folders[0] / "report" if len(folders) == 1 else Path("pimd-report"))
-    runs = [run for folder in folders for run in open_runs(folder, skip=skip)]
-    summaries = [summarise(run) for run in runs]
-    require_output(target)
-    try:
-        report = write_pimd_report(runs, summaries, target, max_frames=frames)
-    except OSError as error:
-        raise UserError(f"cannot write to '{target}': {error.strerror}") from error
+    with watched("pimd-report", events) as stream:
+        runs = [run for folder in folders for run in open_runs(folder, skip=skip)]
+        summaries = [summarise(run) for run in runs]
+        require_output(target)
+        try:
+            report = write_pimd_report(runs, summaries, target, max_frames=frames)
+        except OSError as error:
+            raise UserError(f"cannot write to '{target}': {error.strerror}") from error
+        stream.emit("result", report=report)
     _print(summaries)
     Console(soft_wrap=True, highlight=False).print(f"report: {report}", markup=False)
 

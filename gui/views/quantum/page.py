@@ -17,6 +17,8 @@ from gui.views.quantum.setup_panel import SetupPanel
 
 __all__ = ["QuantumPage"]
 
+NAME = "quantum"  # under which the settings are remembered
+
 
 class QuantumPage(QWidget):
     """What the Simulate page shows in its quantum mode; model and structure are chosen above it.
@@ -49,6 +51,7 @@ class QuantumPage(QWidget):
             self._stack.addWidget(face)
         layout.addWidget(self._stack)
         self._connect()
+        self._restore()
 
     def face(self) -> str:
         """Return what is shown: ``setup``, ``run`` or ``series``."""
@@ -76,7 +79,19 @@ class QuantumPage(QWidget):
         self.convergence.left.connect(lambda: show(self.setup))
         self.convergence.member_wanted.connect(lambda: show(self.run))
 
+    def _restore(self) -> None:
+        """Begin with the settings of the last run."""
+        remembered = self.session.settings.page(NAME).get("values")
+        if isinstance(remembered, dict):
+            self.model.set_values({**self.model.values, **remembered})
+
+    def _remember(self) -> None:
+        values = {k: v for k, v in self.model.values.items() if k not in ("model", "structure")}
+        self.session.settings.set_page(NAME, {"values": values})
+
     def _on_run(self) -> None:
+        if self.model.run is not None:
+            self._remember()
         is_of_series = self.model.run is not None and self.model.run.job is self.model.series.job
         if is_of_series and self._stack.currentWidget() is self.convergence:
             return  # a series runs on its own; whoever wants to see a member asks for it

@@ -111,8 +111,8 @@ class RunPanel(QWidget):
         kinds = "Pictures and tables (*.png *.svg *.csv)"
         self._session.dialogs.save_file("Export plots", save, name="pimd.png", kinds=kinds)
 
-    def _open_report(self, folder: Path) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder / "report.html")))
+    def _open_report(self, file: Path) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(file)))
 
     # --- another run ---------------------------------------------------------------------------------------------------
 

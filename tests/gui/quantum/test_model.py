@@ -10,6 +10,8 @@ import pytest
 
 from gui.core.lamps import LampState
 from gui.core.pimd_advice import Offer
+from gui.jobs.job import Job
+from gui.jobs.states import Trigger
 from gui.viewmodels.quantum import QuantumModel, QuantumState
 from gui.viewmodels.quantum_run import ALL
 
@@ -103,6 +105,14 @@ def test_a_run_from_start_to_end(qtbot: Any, make_model: Make) -> None:
     assert run.lamps.server.state is LampState.ENDED
 
 
+def test_a_report_is_made(qtbot: Any, make_model: Make) -> None:
+    model = make_model()
+    run_to_the_end(qtbot, model, QuantumState.FINISHED)
+    with qtbot.waitSignal(model.reported, timeout=PATIENCE_MS) as told:
+        model.report()
+    assert told.args[0].is_file()
+
+
 def test_while_the_driver_loads_the_page_waits(qtbot: Any, make_model: Make) -> None:
     model = make_model("silent-start")
     model.start()
@@ -130,7 +140,7 @@ def test_a_dead_driver_is_restarted_by_a_person(qtbot: Any, make_model: Make) ->
 
 
 @pytest.mark.parametrize(
-    ("mode", "title"), [("ipi-dies", "I-PI was killed"), ("kill", "ended unexpectedly")]
+    ("mode", "title"), [("ipi-dies", "i-PI was killed"), ("kill", "ended unexpectedly")]
 )
 def test_what_was_computed_before_a_death_is_kept_and_resumed(
     qtbot: Any, make_model: Make, mode: str, title: str
@@ -170,6 +180,22 @@ def test_a_run_is_stopped_and_a_checkpoint_asked_for(qtbot: Any, make_model: Mak
     reached(qtbot, model, QuantumState.STOPPED)
     assert model.advice is not None
     assert model.advice.offers[0] is Offer.RESUME
+
+
+def test_a_run_that_vanished_is_lost(qtbot: Any, make_model: Make) -> None:
+    model = make_model()
+    run_to_the_end(qtbot, model, QuantumState.FINISHED)
+    assert model.run is not None
+    other = make_model()
+    job = Job("pimd", model.run.job.folder, is_ours=False, parent=other)
+    job._receive([event for event in model.run.job.events() if event["ev"] != "done"])
+    other.follow(job)
+    assert other.state is QuantumState.RUNNING
+    job._go(Trigger.VANISHED)
+    assert other.state is QuantumState.LOST
+    assert other.advice is not None
+    assert other.advice.offers[0] is Offer.RESUME
+    assert not other.run.lamps.server.is_alive
 
 
 def test_a_run_of_another_window_is_shown(qtbot: Any, make_model: Make) -> None:

@@ -184,6 +184,15 @@ def test_the_series_by_mouse(qtbot: Any, open_page: Open) -> None:
     assert panel.banner.isVisible()
 
 
+def test_settings_are_remembered(qtbot: Any, open_page: Open) -> None:
+    page = open_page("long", temperature=350.0)
+    page.setup.start()
+    again = QuantumPage(page.session)
+    qtbot.addWidget(again)
+    assert again.model.values["temperature"] == 350.0
+    assert again.setup.form.value("temperature") == 350.0
+
+
 def test_both_themes_are_drawn(open_page: Open) -> None:
     page = open_page()
     theme().choose("dark")
