@@ -69,7 +69,7 @@ class MoleculeView(QWidget):
         self._image: QImage | None = None
         self._canvas = Canvas()
         self._selected = -1
-        self._is_fitted = False
+        self._is_fitted = self._is_untouched = False
         self._pressed_at: QPointF | None = None
         self._dragged_from: QPointF | None = None
         self._is_quick = False
@@ -176,6 +176,8 @@ class MoleculeView(QWidget):
                 self._bonds = None
             self._look = look
             self._prepare()
+            if self._is_untouched:  # arrows and the cell need room
+                self.fit()
             self.lookChanged.emit()
 
     def setColouring(self, colouring: Colouring, limits: tuple[float, float] | None = None) -> None:
@@ -207,7 +209,7 @@ class MoleculeView(QWidget):
 
     def setCamera(self, camera: Camera) -> None:
         """Look from elsewhere."""
-        self._camera = camera
+        self._camera, self._is_untouched = camera, False
         self._move()
 
     def fit(self) -> None:
@@ -220,7 +222,7 @@ class MoleculeView(QWidget):
         points = points[np.isfinite(points).all(axis=1)]
         if len(points):
             self._camera = self._camera.fitted(points, self.width(), self.height())
-            self._is_fitted = True
+            self._is_fitted = self._is_untouched = True
         self._redraw()
 
     def lookAlong(self, axis: int) -> None:

@@ -27,8 +27,8 @@ Index = QModelIndex | QPersistentModelIndex
 
 _ROW_HEIGHT = 36
 _WIDTHS = {
-    Column.NAME: 184,
-    Column.KIND: 112,
+    Column.NAME: 180,
+    Column.KIND: 124,
     Column.STATE: 104,
     Column.PROGRESS: 88,
     Column.STARTED: 124,

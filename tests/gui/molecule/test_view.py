@@ -238,3 +238,13 @@ def test_a_drawing_looks_like_the_picture(view: MoleculeView, tmp_path) -> None:
         [[image.pixelColor(*place).lightness() for place in places] for image in (drawn, painted)]
     )
     assert np.corrcoef(lightness)[0, 1] > 0.9
+
+
+def test_arrows_have_room_until_a_person_has_looked_elsewhere(view: MoleculeView) -> None:
+    before = view.camera().scale
+    view.setForcesShown(True)
+    assert view.camera().scale < before
+    view.setCamera(view.camera().turned(0.3, 0.0))
+    camera = view.camera()
+    view.setForcesShown(False)
+    assert view.camera() is camera
