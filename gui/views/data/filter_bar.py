@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
+
+from gui.views.common.buttons import IconButton
 
 __all__ = ["FilterBar"]
 
@@ -35,8 +45,8 @@ class FilterBar(QWidget):
         self._count.setProperty("role", "muted")
         self._chips = QHBoxLayout()
         self._chips.setSpacing(4)
-        self._save = QPushButton("Save")
-        self._save.setProperty("role", "flat")
+        self._save = IconButton("save", "Save these frames, or the others", size=16)
+        self._save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self._save)
         self._save_shown = menu.addAction("", lambda: self.saving_wanted.emit(True))
         self._save_others = menu.addAction("", lambda: self.saving_wanted.emit(False))

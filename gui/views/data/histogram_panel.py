@@ -34,7 +34,7 @@ class HistogramPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._views: dict[str, HistogramView] = {}
-        self.log = QCheckBox("log counts")
+        self.log = QCheckBox("log")
         self.log.setToolTip("Logarithm of counts: single frames stand out")
         self.log.toggled.connect(self._set_log)
         self._grid = QGridLayout()
