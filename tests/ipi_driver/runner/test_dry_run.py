@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,20 @@ def test_what_cannot_run_is_refused(here: Path, capsys: pytest.CaptureFixture[st
     told = capsys.readouterr()
     assert told.out == ""
     assert "Na" in told.err
+
+
+def test_a_window_hears_the_result_or_the_refusal(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, _ = os.pipe()  # whoever listens is there as long as the standard input is open
+    monkeypatch.setattr(sys, "stdin", os.fdopen(reader))
+    arguments = ("--model", "model.safetensors", "--steps", "10", "--dry-run", "--events", "told")
+    assert _call(*arguments, "--structure", "methanol.xyz") == 0
+    told = [json.loads(line) for line in (here / "told").read_text("utf-8").splitlines()]
+    assert [event["ev"] for event in told] == ["hello", "result", "done"]
+    assert told[1]["beads"]["n"] == 32
+    (here / "told").unlink()
+    assert _call(*arguments, "--structure", "missing.xyz") == 2
+    told = [json.loads(line) for line in (here / "told").read_text("utf-8").splitlines()]
+    assert "missing.xyz" in told[1]["title"]
+    assert told[-1]["reason"] == "failed"
