@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -377,7 +378,7 @@ def test_every_state_can_be_drawn_at_the_least_size(page: DataPage, name: str) -
         colours = {picture.pixel(x, y) for x in range(0, 900, 9) for y in range(0, 580, 9)}
         assert len(colours) > 3
         pictures.append(picture)
-    assert all(a != b for a, b in zip(pictures, pictures[1:]))
+    assert all(a != b for a, b in pairwise(pictures))
     theme().choose("light")
 
 
