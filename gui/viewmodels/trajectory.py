@@ -95,6 +95,7 @@ class Trajectory(QObject):
         """Show the frames of a job; those that it has written already can be looked at too."""
         if self._job is not None:
             self._job.event_received.disconnect(self._note)
+            self._job.state_changed.disconnect(self._note_end)
         self._job, self._atoms, self._shown, self._step = job, None, None, -1
         self._buffer.clear()
         self.pause()
@@ -103,6 +104,7 @@ class Trajectory(QObject):
             for place in self._past(job):
                 self._buffer.append(place)
             job.event_received.connect(self._note)
+            job.state_changed.connect(self._note_end)
         self._soon.start()
 
     def show(self, index: int) -> None:
@@ -157,6 +159,21 @@ class Trajectory(QObject):
                 self._index = max(self._index - 1, 0)
             if not self._soon.isActive():
                 self._soon.start()
+
+    def _note_end(self, _state: object) -> None:
+        """Once the run is over all of its frames can be looked at, not only those that were told."""
+        if self._job is None or self._job.is_alive:
+            return
+        places = self._past(self._job)
+        if len(places) <= len(self):
+            return
+        if not self._is_live:  # stay at the frame that is looked at, or the nearest one
+            end = self._buffer.key(self._index).end
+            self._index = min(range(len(places)), key=lambda k: abs(places[k].end - end))
+        self._buffer.clear()
+        for place in places:
+            self._buffer.append(place)
+        self._soon.start()
 
     def _update(self) -> None:
         self.length_changed.emit()

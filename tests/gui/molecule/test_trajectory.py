@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -251,3 +254,24 @@ def test_a_file_that_is_gone_is_told(qtbot, tmp_path: Path) -> None:  # type: ig
     with qtbot.waitSignal(player.trajectory.failed) as failed:
         player.setJob(job)
     assert "simulation.xc.xyz" in failed.args[0]
+
+
+@pytest.mark.parametrize("is_looking_back", [False, True])
+def test_all_frames_are_there_once_the_run_is_over(
+    qtbot, tmp_path: Path, is_looking_back: bool
+) -> None:  # type: ignore[no-untyped-def]
+    folder = run_folder(tmp_path, 3, is_over=False)
+    lines = (folder / "events.jsonl").read_text().splitlines()
+    hello = {"v": 1, "ev": "hello", "t": time.time(), "kind": "pimd", "pid": os.getpid()}
+    (folder / "events.jsonl").write_text("\n".join([json.dumps(hello), *lines[1:]]) + "\n")
+    job = Jobs().attach(folder)
+    qtbot.waitUntil(lambda: len(job.events("frame")) == 3)
+    trajectory = Trajectory()
+    trajectory.set_job(job)
+    if is_looking_back:
+        trajectory.show(1)
+    with (folder / "events.jsonl").open("a") as file:
+        file.write('{"v": 1, "ev": "done", "t": 1.0, "reason": "finished"}\n')
+    qtbot.waitUntil(lambda: len(trajectory) == len(POSITIONS), timeout=5000)
+    qtbot.waitUntil(lambda: trajectory.step == (10 if is_looking_back else 60))
+    assert trajectory.index == (1 if is_looking_back else 6)
