@@ -129,6 +129,16 @@ class Theme(QObject):
         colour.setAlphaF(alpha)
         return colour
 
+    def mixed(self, name: str, share: float, over: str = "surface") -> QColor:
+        """Return the opaque colour of a transparent one over another: a line in it is drawn far faster."""
+        front, back = self.colour(name), self.colour(over)
+        parts = (
+            (front.redF(), back.redF()),
+            (front.greenF(), back.greenF()),
+            (front.blueF(), back.blueF()),
+        )
+        return QColor.fromRgbF(*(share * a + (1 - share) * b for a, b in parts))
+
     def choose(self, choice: Choice) -> None:
         """Use a light or a dark theme, or the system's."""
         self._choice = choice

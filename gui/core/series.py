@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["Series"]
 
-FOLD_AT = 4096  # rows kept as they came before they are folded into buckets
+FOLD_AT = 512  # rows kept as they came before they are folded into buckets
 
 
 class Series:

@@ -31,7 +31,7 @@ class Follower(QObject):
         All that was in the file has been told; once.
     """
 
-    received = Signal(list)
+    received = Signal(object)
     garbled = Signal(str)
     caught_up = Signal()
 

@@ -81,7 +81,7 @@ class Job(QObject):
     """
 
     state_changed = Signal(object)
-    event_received = Signal(dict)
+    event_received = Signal(object)  # as a dict it would be converted and copied for each listener
     progressed = Signal()
     garbled = Signal(str)
 

@@ -7,6 +7,7 @@ up among the events. The child leads a session of its own, so that a Ctrl-C in t
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Signal
 __all__ = ["Process"]
 
 CHUNK = 1 << 18  # bytes read at once
+PIPE_SIZE = 1 << 20  # what any user may ask for
 TURN_S = 0.01  # time given to events before the window's own get their turn
 POLL_MS = 200  # where the system cannot tell that a process ended
 
@@ -38,7 +40,7 @@ class Process(QObject):
         Exit code; negative where a signal ended the child. Nothing is received afterwards.
     """
 
-    received = Signal(list)
+    received = Signal(object)  # as a list it would be converted and copied for each listener
     garbled = Signal(str)
     ended = Signal(int)
 
@@ -92,6 +94,7 @@ class Process(QObject):
         """
         self._reader, writer = os.pipe()
         os.set_blocking(self._reader, False)
+        _widen(self._reader)
         extra = ["--events", str(writer)] if events else []
         try:
             self._child = subprocess.Popen(
@@ -247,6 +250,12 @@ class Process(QObject):
             os.close(self._pidfd)
             self._pidfd = -1
         self.ended.emit(code if code is not None else 0)
+
+
+def _widen(descriptor: int) -> None:
+    """Let the pipe hold what a fast child tells while the window paints; the usual 64 kB are 250 samples."""
+    with contextlib.suppress(AttributeError, OSError):  # not Linux, or more than this user may have
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

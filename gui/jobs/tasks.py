@@ -38,9 +38,9 @@ class Task(QObject):
     """
 
     progressed = Signal(int, int, str)
-    event_received = Signal(dict)
-    finished = Signal(dict)
-    failed = Signal(dict)
+    event_received = Signal(object)
+    finished = Signal(object)
+    failed = Signal(object)
     cancelled = Signal()
 
     def __init__(self, program: Sequence[str] = PROGRAM, parent: QObject | None = None) -> None:

@@ -20,6 +20,7 @@ pytest.importorskip("pyqtgraph")
 pytest.importorskip("pytestqt")
 
 from PySide6.QtWidgets import QApplication
+from shiboken6 import delete, isValid
 
 from gui.dialogs import Answers
 from gui.session import Session
@@ -67,6 +68,9 @@ def make_session(
                 job.kill()
                 job.wait(5)
         session.jobs.close(0)
+        # The garbage collector would take the tree of QObjects in any order, and free some of them twice.
+        if isValid(session):
+            delete(session)
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ class RepaintClock(QObject):
         self._widgets: WeakSet[QWidget] = WeakSet()
         self._timer = QTimer(self)
         self._timer.setInterval(INTERVAL_MS)
+        self._ended = time.perf_counter()
         self._timer.timeout.connect(self.tick)
 
     def register(self, widget: QWidget) -> None:
@@ -55,8 +56,13 @@ class RepaintClock(QObject):
                 self._widgets.discard(widget)
             elif widget.isVisible() and not widget.window().isMinimized():
                 widget.refresh()  # type: ignore[attr-defined]
-        cost = 1000 * (time.perf_counter() - begin)
-        self._timer.setInterval(int(min(max(INTERVAL_MS, SHARE * cost), LARGEST_INTERVAL_MS)))
+        now = time.perf_counter()
+        lag = (
+            begin - self._ended - self._timer.interval() / 1000
+        )  # Qt painted what the last tick asked for
+        busy = 1000 * (now - begin + max(lag, 0.0))
+        self._timer.setInterval(int(min(max(INTERVAL_MS, SHARE * busy), LARGEST_INTERVAL_MS)))
+        self._ended = time.perf_counter()
 
 
 _CLOCK: RepaintClock | None = None

@@ -287,6 +287,7 @@ class LivePlot(QWidget):
         self._item.getAxis("left").setWidth(AXIS_WIDTH)
         for side in ("left", "bottom"):  # ticks without numbers cost time and say nothing
             self._item.getAxis(side).setStyle(tickTextOffset=4, maxTickLevel=0, tickLength=-4)
+            self._item.getAxis(side).setZValue(-1)  # the grid lies behind the curves
         if self.x_title:
             self._item.setLabel("bottom", self.x_title)
         self._item.getViewBox().sigRangeChangedManually.connect(lambda *_: self.setFollow(False))
@@ -311,12 +312,12 @@ class LivePlot(QWidget):
             is_aim = self._tokens[name] == "target"
             style = Qt.PenStyle.DashLine if is_aim else Qt.PenStyle.SolidLine
             curve.setPen(pg.mkPen(colour, width=1, style=style))
-            self._raw[name].setPen(pg.mkPen(colours.colour(self._tokens[name], 0.25), width=1))
+            self._raw[name].setPen(pg.mkPen(colours.mixed(self._tokens[name], 0.3), width=1))
         if self._target is not None:
             pen = pg.mkPen(colours.colour("target"), width=1, style=Qt.PenStyle.DashLine)
             self._target.setPen(pen)
         for line, token in self._marks:
-            line.setPen(pg.mkPen(colours.colour(token, 0.7), width=1, style=Qt.PenStyle.DotLine))
+            line.setPen(pg.mkPen(colours.mixed(token, 0.7), width=1, style=Qt.PenStyle.DotLine))
             if line.label is not None:
                 line.label.setColor(colours.colour(token))
 

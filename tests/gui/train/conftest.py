@@ -24,7 +24,8 @@ def _sessions(qapp) -> Iterator[list[Session]]:
     sessions: list[Session] = []
     yield sessions
     for session in sessions:
-        shiboken6.delete(session)
+        if shiboken6.isValid(session):
+            shiboken6.delete(session)
 
 
 @pytest.fixture
