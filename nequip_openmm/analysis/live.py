@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,15 @@ class RunningDistances:
                 self._histogram.shorten(radius)
         self._histogram.add(positions, cell)
         self.n_frames += 1
+
+    def state(self) -> dict[str, FloatArray]:
+        """Return the average as arrays."""
+        return {**self._histogram.state(), "frames": np.array(self.n_frames)}
+
+    def restore(self, state: Mapping[str, FloatArray]) -> None:
+        """Go on from what `state` of the same atoms returned."""
+        self._histogram.restore(state)
+        self.n_frames = int(state["frames"])
 
     @property
     def radii(self) -> FloatArray:
@@ -103,6 +112,22 @@ class RunningDisplacements:
         self._fractional = fractional
         followed: FloatArray = self._past[0] + (step - np.round(step)) @ cell
         return followed
+
+    def state(self) -> dict[str, FloatArray]:
+        """Return the average, and the structures that later ones are compared with, as arrays."""
+        return {
+            "past": np.array(self._past),
+            "fractional": self._fractional,
+            "sums": self._sums,
+            "counts": self._counts,
+            "frames": np.array(self.n_frames),
+        }
+
+    def restore(self, state: Mapping[str, FloatArray]) -> None:
+        """Go on from what `state` of the same atoms returned."""
+        self._past = deque(state["past"], maxlen=self._past.maxlen)
+        self._fractional, self._sums = state["fractional"], state["sums"]
+        self._counts, self.n_frames = state["counts"], int(state["frames"])
 
     @property
     def n_lags(self) -> int:

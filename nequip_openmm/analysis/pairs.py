@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -92,6 +92,15 @@ class PairHistogram:
         kept = int(np.searchsorted(self.edges, radius, side="right")) - 1
         self.edges = self.edges[: max(kept, 0) + 1]
         self._counts = self._counts[:, : max(kept, 0)]
+
+    def state(self) -> dict[str, FloatArray]:
+        """Return all that was counted."""
+        return {"edges": self.edges, "counts": self._counts, "density": self._density}
+
+    def restore(self, state: Mapping[str, FloatArray]) -> None:
+        """Go on from what `state` of the same atoms returned."""
+        self.edges, self._counts = state["edges"], state["counts"]
+        self._density = state["density"]
 
     @property
     def centres(self) -> FloatArray:

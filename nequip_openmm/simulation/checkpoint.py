@@ -18,6 +18,7 @@ from openmm import app
 
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder, atomic_write
+from nequip_openmm.simulation.live import LiveAnalysis
 from nequip_openmm.simulation.output_files import FileReporter, cut
 from nequip_openmm.simulation.schedule import Schedule
 
@@ -54,6 +55,11 @@ class Checkpoint:
     platform: str
     openmm: str
 
+    @property
+    def averages(self) -> str:
+        """Name of the file with the averages of the analysis, if there is any."""
+        return f"checkpoint-{self.step}.npz"
+
 
 def save_checkpoint(
     folder: RunFolder,
@@ -61,6 +67,7 @@ def save_checkpoint(
     reporters: Sequence[FileReporter],
     schedule: Schedule,
     stage: int,
+    analysis: LiveAnalysis | None = None,
 ) -> Checkpoint:
     """Write a checkpoint of the simulation; the previous one stays until the new one is whole."""
     step = simulation.currentStep
@@ -75,10 +82,13 @@ def save_checkpoint(
     )
     with atomic_write(folder / checkpoint.state) as temporary:
         temporary.write_bytes(simulation.context.createCheckpoint())
+    if analysis is not None:
+        with atomic_write(folder / checkpoint.averages) as temporary, temporary.open("wb") as file:
+            analysis.save(file)
     with atomic_write(folder / _NOTE) as temporary:
         temporary.write_text(json.dumps(asdict(checkpoint), indent=1), encoding="utf-8")
-    for old in folder.path.glob("checkpoint-*.chk"):
-        if old.name != checkpoint.state:
+    for old in folder.path.glob("checkpoint-*.*"):
+        if old.name not in (checkpoint.state, checkpoint.averages):
             old.unlink()
     return checkpoint
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from nequip_openmm.data.frame import Frame
 from nequip_openmm.data.neighbours import neighbour_list
 from nequip_openmm.errors import ConfigError, StructureError
 from nequip_openmm.potential import Potential
+from nequip_openmm.simulation.embedding import ml_atoms
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.structure import Structure
 
@@ -31,7 +34,7 @@ def check_start(spec: SimulationSpec, structure: Structure, potential: Potential
     StructureError
         For fewer than two atoms, elements the model does not know, atoms that overlap, forces above the guard's limit.
     """
-    frame = structure.frame
+    frame = _real(structure.frame)
     if any(phase.has_barostat for phase in spec.phases) and not structure.is_periodic:
         raise ConfigError(
             f"ensemble = 'npt': the structure {spec.structure} has no periodic cell, so no pressure; use nvt or nve"
@@ -41,6 +44,10 @@ def check_start(spec: SimulationSpec, structure: Structure, potential: Potential
             f"structure {spec.structure} has {len(frame)} atom; molecular dynamics with a potential needs two or more"
         )
     _refuse_overlaps(frame, spec)
+    if spec.mixed is not None:
+        frame = _chosen(structure.frame, ml_atoms(spec.mixed, structure.topology))
+    elif spec.periodic is False:
+        frame = Frame.create(frame.numbers, frame.positions)
     forces = potential.evaluate(frame, stress=False).forces
     if not spec.minimise:
         _refuse_strong_forces(forces, frame, spec)
@@ -66,6 +73,17 @@ def warnings_about(
         )
         found.append(("small-cell", text))
     return found
+
+
+def _real(frame: Frame) -> Frame:
+    """Return a frame without virtual sites, which may lie on atoms."""
+    return frame if frame.numbers.all() else _chosen(frame, np.flatnonzero(frame.numbers))
+
+
+def _chosen(frame: Frame, atoms: Sequence[int] | NDArray[np.intp]) -> Frame:
+    index = np.asarray(atoms, dtype=np.intp)
+    cell = frame.cell if frame.pbc.any() else None
+    return Frame.create(frame.numbers[index], frame.positions[index], cell, frame.pbc)
 
 
 def _refuse_overlaps(frame: Frame, spec: SimulationSpec) -> None:

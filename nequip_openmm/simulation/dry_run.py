@@ -177,6 +177,6 @@ def _seconds_per_evaluation(simulation: app.Simulation, frame: Frame) -> float:
 def _field(error: UserError) -> str:
     """Return the setting that an error is about: messages begin with its name, or their kind tells."""
     first = str(error).split()[0].rstrip(":,") if str(error) else ""
-    if first in SimulationSpec.model_fields:
+    if first.partition(".")[0] in SimulationSpec.model_fields:
         return first
     return next((name for kind, name in _EXPLAINS if isinstance(error, kind)), "")

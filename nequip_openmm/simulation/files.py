@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import openmm
@@ -12,6 +13,7 @@ from nequip_openmm.data.frame import Frame
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder, atomic_write
 from nequip_openmm.settings import validate
+from nequip_openmm.simulation.embedding import ml_atoms
 from nequip_openmm.simulation.schedule import Schedule
 from nequip_openmm.simulation.script import simulate_script
 from nequip_openmm.simulation.spec import SimulationSpec
@@ -48,7 +50,11 @@ def write_inputs(
     with (folder / TOPOLOGY).open("w", encoding="utf-8") as file:
         app.PDBFile.writeFile(simulation.topology, state.getPositions(), file, keepIds=True)
     (folder / START).write_text(openmm.XmlSerializer.serialize(state), encoding="utf-8")
-    if spec.hydrogen_mass is not None or spec.molecules:
+    if spec.mixed is not None:
+        for number, name in enumerate(spec.mixed.forcefield):
+            if Path(name).is_file():
+                shutil.copyfile(name, folder / spec.mixed.copy_name(number))
+    if spec.hydrogen_mass is not None or spec.molecules or spec.mixed is not None:
         _refuse_lost_bonds(folder, simulation.topology)
     write_script(folder, spec, simulation, schedule)
 
@@ -58,7 +64,8 @@ def write_script(
 ) -> None:
     """Write ``simulate.py``."""
     platform = simulation.context.getPlatform().getName()
-    text = simulate_script(spec, schedule, platform)
+    ml = None if spec.mixed is None else ml_atoms(spec.mixed, simulation.topology)
+    text = simulate_script(spec, schedule, platform, ml)
     with atomic_write(folder / SCRIPT) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -74,7 +81,7 @@ def _refuse_lost_bonds(folder: RunFolder, topology: app.Topology) -> None:
         atoms = sorted(next(iter(before ^ after)))
         raise UserError(
             f"{folder / TOPOLOGY} cannot hold the bond between atoms {atoms[0]} and {atoms[1]} (counted from 0), "
-            "which hydrogen_mass and molecules need; give the structure as PDB or PDBx/mmCIF with standard residues"
+            "which hydrogen_mass, molecules and mixed need; give the structure as PDB or PDBx/mmCIF with standard residues"
         )
 
 
@@ -108,6 +115,8 @@ def read_start(folder: RunFolder) -> Structure:
     cell = cell_angstrom(state) if periodic else None
     if periodic:  # exact, where the PDB file has three decimals
         topology.setPeriodicBoxVectors(state.getPeriodicBoxVectors(asNumpy=True))
-    numbers = [atom.element.atomic_number for atom in topology.atoms()]
+    numbers = [
+        0 if atom.element is None else atom.element.atomic_number for atom in topology.atoms()
+    ]
     frame = Frame.create(numbers, positions_angstrom(state), cell, periodic)
     return Structure(topology, frame, np.eye(3))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
 
+import numpy as np
 import openmm
+from numpy.typing import NDArray
 from openmm import app
 
 from nequip_openmm.analysis.live import RunningDisplacements, RunningDistances
@@ -25,7 +28,7 @@ _DIGITS = 5
 class LiveAnalysis:
     """An OpenMM reporter: events ``rdf`` and ``msd``, at most one a second each, and at the end of a stage.
 
-    Averages begin anew with every stage, and when a run is resumed.
+    Averages begin anew with every stage; a run that is resumed goes on with those of its checkpoint.
 
     Parameters
     ----------
@@ -51,6 +54,36 @@ class LiveAnalysis:
         self._is_told = True
         self._step = 0
 
+    @staticmethod
+    def skipped(spec: SimulationSpec, n_atoms: int) -> str:
+        """Return what of the analysis asked for is not done, and why; empty if all is."""
+        if "rdf" not in spec.analysis or n_atoms <= MOST_ATOMS:
+            return ""
+        return (
+            f"analysis rdf is left out: it is for up to {MOST_ATOMS} atoms, and there are {n_atoms}"
+        )
+
+    def save(self, file: IO[bytes]) -> None:
+        """Write the averages as arrays (npz)."""
+        arrays = {f"{kind}_{name}": a for kind, of in self._states() for name, a in of.items()}
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` wrote."""
+        with np.load(path) as saved:
+            for kind, average in self._averages():
+                names = [name for name in saved.files if name.startswith(kind)]
+                average.restore({name.removeprefix(f"{kind}_"): saved[name] for name in names})
+
+    def _averages(self) -> Iterator[tuple[str, RunningDistances | RunningDisplacements]]:
+        if self._distances is not None:
+            yield "rdf", self._distances
+        if self._displacements is not None:
+            yield "msd", self._displacements
+
+    def _states(self) -> Iterator[tuple[str, dict[str, NDArray[np.float64]]]]:
+        return ((kind, average.state()) for kind, average in self._averages())
+
     def describeNextReport(self, simulation: app.Simulation) -> dict[str, Any]:
         """Tell OpenMM when to look next."""
         interval = self._spec.analysis_interval
@@ -60,9 +93,8 @@ class LiveAnalysis:
     def report(self, simulation: app.Simulation, state: openmm.State) -> None:
         """Take in a state."""
         positions, cell = positions_angstrom(state), cell_angstrom(state)
-        for average in (self._distances, self._displacements):
-            if average is not None:
-                average.add(positions, cell)
+        for _, average in self._averages():
+            average.add(positions, cell)
         self._step, self._is_told = simulation.currentStep, False
         if self._is_due():
             self.tell()

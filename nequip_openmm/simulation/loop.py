@@ -122,6 +122,9 @@ class Loop:
         self._events.status("resumed", step=checkpoint.step)
         logger.info("resumed at step %d", checkpoint.step)
         self._begin_phase()
+        averages = self._folder / checkpoint.averages
+        if self._live is not None and averages.is_file():
+            self._live.load(averages)
 
     def close(self) -> None:
         """Close the output files."""
@@ -168,7 +171,7 @@ class Loop:
             self._begin_phase()
         values = self._schedule.span_at(step).at(step)
         if values != self._applied:
-            system.apply_values(self._simulation, phase, values)
+            system.apply_values(self._simulation, self._spec, phase, values)
             self._applied = values
 
     def _begin_phase(self) -> None:
@@ -200,8 +203,13 @@ class Loop:
 
     def _live_analysis(self) -> LiveAnalysis:
         simulation = self._simulation
-        symbols = [atom.element.symbol for atom in simulation.topology.atoms()]
+        symbols = [
+            "X" if atom.element is None else atom.element.symbol
+            for atom in simulation.topology.atoms()
+        ]
         is_periodic = simulation.system.usesPeriodicBoundaryConditions()
+        if skipped := LiveAnalysis.skipped(self._spec, len(symbols)):
+            self._teller.warn("analysis-skipped", skipped)
         return LiveAnalysis(self._spec, self._events, symbols, is_periodic)
 
     def _tell_analysis(self) -> None:
@@ -331,6 +339,7 @@ class Loop:
             self._outputs.all,
             self._schedule,
             self._phase.number,
+            self._live,
         )
         self._saved_step = checkpoint.step
         self._events.checkpoint(checkpoint.state, step=checkpoint.step)

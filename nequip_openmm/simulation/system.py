@@ -8,6 +8,8 @@ from openmm import app, unit
 from nequip_openmm.errors import BackendError
 from nequip_openmm.forces import NequIPPotential
 from nequip_openmm.potential import Potential
+from nequip_openmm.simulation.embedding import make_mixed_system
+from nequip_openmm.simulation.integrators import make_integrator, set_bath
 from nequip_openmm.simulation.platforms import (
     choose_backend,
     choose_platform,
@@ -25,7 +27,6 @@ __all__ = [
     "bath_ev",
     "enter_phase",
     "make_barostat",
-    "make_integrator",
     "make_simulation",
     "make_system",
 ]
@@ -36,6 +37,7 @@ BAROSTATS = (
     openmm.MonteCarloFlexibleBarostat,
 )
 _ANISOTROPIC = openmm.MonteCarloAnisotropicBarostat
+SCALE = "scale"
 _PRESSURES = (
     openmm.MonteCarloBarostat.Pressure(),
     openmm.MonteCarloFlexibleBarostat.Pressure(),
@@ -48,13 +50,17 @@ _PRESSURES = (
 def make_system(
     spec: SimulationSpec, topology: app.Topology, potential: Potential
 ) -> openmm.System:
-    """Return the System whose only interaction is the potential."""
+    """Return the System whose only interaction is the potential, or with a force field around it."""
+    if spec.mixed is not None:
+        return make_mixed_system(spec, spec.mixed, topology, potential)
     return NequIPPotential(potential).createSystem(
         topology,
         removeCMMotion=True,
         hydrogenMass=spec.hydrogen_mass,
         moleculesFromTopology=spec.molecules,
         backend=choose_backend(spec).name,
+        periodic=spec.periodic,
+        scaleParameter=None if spec.scale == 1.0 else SCALE,
     )
 
 
@@ -83,6 +89,7 @@ def make_simulation(
             f"platform {platform.getName()}: OpenMM cannot use it: {error}"
         ) from error
     simulation.context.setPositions(structure.frame.positions * ANGSTROM_TO_NM)
+    _set_scale(simulation.context, spec)
     return simulation
 
 
@@ -103,25 +110,13 @@ def enter_phase(simulation: app.Simulation, spec: SimulationSpec, phase: Phase) 
     context.setPositions(state.getPositions(asNumpy=True))
     context.setVelocities(state.getVelocities(asNumpy=True))
     context.setTime(state.getTime())
+    _set_scale(context, spec)
     simulation.currentStep = step
 
 
-def make_integrator(spec: SimulationSpec, phase: Phase) -> openmm.Integrator:
-    """Return the integrator of a phase.
-
-    nve: velocity Verlet's leap-frog form. Langevin: the middle scheme, Z. Zhang et al., J. Phys. Chem. A 123, 6056 (2019),
-    doi:10.1021/acs.jpca.9b02771. Nosé-Hoover: a chain of three, G. J. Martyna et al., J. Chem. Phys. 97, 2635 (1992),
-    doi:10.1063/1.463940.
-    """
-    step = spec.timestep * unit.femtosecond
-    if not phase.has_thermostat:
-        return openmm.VerletIntegrator(step)
-    bath = (phase.temperature * unit.kelvin, phase.friction / unit.picosecond)
-    if phase.thermostat == "nose-hoover":
-        return openmm.NoseHooverIntegrator(*bath, step)
-    integrator = openmm.LangevinMiddleIntegrator(*bath, step)
-    integrator.setRandomNumberSeed(phase.seed)
-    return integrator
+def _set_scale(context: openmm.Context, spec: SimulationSpec) -> None:
+    if spec.scale != 1.0:
+        context.setParameter(SCALE, spec.scale)
 
 
 def make_barostat(spec: SimulationSpec, phase: Phase) -> openmm.Force:
@@ -141,16 +136,13 @@ def make_barostat(spec: SimulationSpec, phase: Phase) -> openmm.Force:
     return barostat
 
 
-def apply_values(simulation: app.Simulation, phase: Phase, values: Values) -> None:
+def apply_values(
+    simulation: app.Simulation, spec: SimulationSpec, phase: Phase, values: Values
+) -> None:
     """Set thermostat and barostat of a running simulation."""
-    integrator, context = simulation.integrator, simulation.context
+    context = simulation.context
     if phase.has_thermostat:
-        integrator.setTemperature(values.temperature * unit.kelvin)
-        rate = values.friction / unit.picosecond
-        if phase.thermostat == "nose-hoover":
-            integrator.setCollisionFrequency(rate)
-        else:
-            integrator.setFriction(rate)
+        set_bath(simulation.integrator, spec, phase, values)
     known = context.getParameters()
     for name in (barostat.Temperature() for barostat in BAROSTATS):
         if name in known:

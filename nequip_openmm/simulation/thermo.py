@@ -100,12 +100,14 @@ class Thermometer:
         self._conserves_energy = conserves_energy
         self._n_massive = sum(mass > 0 for mass in masses_amu(system))
         self._bath_ev = bath_ev
+        self._is_rigid = system.getNumConstraints() > 0 or any(m == 0 for m in masses_amu(system))
         self._stage = stage
 
     def measure(self, step: int, state: openmm.State, context: openmm.Context) -> Sample:
         """Return the sample of a state that holds energy and forces.
 
-        The pressure of a periodic system takes two more evaluations of the potential.
+        The pressure of a periodic system takes two more evaluations of the potential; parts that cannot be stretched, rigid
+        bonds and virtual sites, leave it undefined.
         """
         potential, forces = potential_ev(state), forces_ev_per_angstrom(state)
         kinetic = _ev(state.getKineticEnergy())
@@ -122,7 +124,7 @@ class Thermometer:
             if volume is None
             else self._mass / volume * AMU_PER_ANGSTROM3_TO_G_PER_CM3,
             pressure_bar=None
-            if volume is None
+            if volume is None or self._is_rigid
             else self._pressure(kinetic, volume, state, context),
             max_force_eV_per_A=max_norm(forces),
             rms_force_eV_per_A=root_mean_square(forces),

@@ -12,7 +12,7 @@ import pytest
 
 from nequip_openmm.analysis.live import RunningDisplacements, RunningDistances
 from nequip_openmm.analysis.pairs import PairHistogram
-from nequip_openmm.simulation import run_simulation
+from nequip_openmm.simulation import resume_simulation, run_simulation
 from nequip_openmm.simulation.structure import read_structure
 
 from .outputs import MakeSpec, events
@@ -105,6 +105,33 @@ def test_a_run_tells_distances_and_displacements(
     np.testing.assert_allclose(msd["lag_ps"], 0.005 * np.arange(1, 6))
     for element, curve in displacements.curves().items():
         np.testing.assert_allclose(msd["elements_A2"][element], curve, atol=1e-5)
+
+
+@pytest.mark.usefixtures("springs")
+def test_a_resumed_run_goes_on_with_its_averages(make_spec: MakeSpec, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"analysis": ["rdf", "msd"], "analysis_interval": 10}
+    whole = run_simulation(make_spec(steps=60, **changes), tmp_path / "whole").folder
+    broken = run_simulation(make_spec(steps=40, **changes), tmp_path / "broken").folder
+    resume_simulation(broken, steps=60)
+    for kind in ("rdf", "msd"):
+        first, second = (
+            [event for event in events(folder) if event["ev"] == kind][-1]
+            for folder in (whole, broken)
+        )
+        first.pop("t"), second.pop("t")
+        assert first == second
+
+
+@pytest.mark.usefixtures("springs")
+def test_what_is_too_large_to_be_analysed_is_said(
+    make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nequip_openmm.simulation.live.MOST_ATOMS", 5)
+    spec = make_spec(steps=20, analysis=["rdf", "msd"], analysis_interval=10)
+    folder = run_simulation(spec, tmp_path / "run").folder
+    codes = [event["code"] for event in events(folder) if event["ev"] == "warning"]
+    assert codes == ["analysis-skipped"]
+    assert "rdf" not in {event["ev"] for event in events(folder)}
 
 
 @pytest.mark.usefixtures("springs")

@@ -110,7 +110,7 @@ def test_orders_are_checked(phase: dict[str, Any], values: dict[str, Any], messa
         ({"steps": 9, "ensemble": "nve", "temperature_end": 9}, "^md.yaml: temperature_end = 9"),
         ({"steps": 9, "thermostat": "nose-hoover", "temperature": 0}, "Nosé-Hoover .* use lang"),
         ({"stages": [HEAT | {"temperature_end": 0}, REST]}, "stages.1: temperature = 0: ensemble"),
-        ({"stages": [{"steps": 0}]}, "stages.0.steps = 0: should be greater than or equal to 1"),
+        ({"stages": [{"steps": 0}]}, "stages.0.steps = 0: must be a whole number ≥ 1"),
         ({"stages": [{}]}, "stages.0.steps"),
         ({"stages": 3}, "stages = 3"),
         ({"stages": [HEAT | {"name": 'a"b'}]}, "stages.0.name"),
