@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from nequip_openmm.errors import BackendError, ModelFileError, RunFailed, StructureError
 from nequip_openmm.forces.backends import import_openmm
+from nequip_openmm.forces.pressure import guard_pressure
 from nequip_openmm.model.file import model_from_bytes, model_to_bytes
 from nequip_openmm.potential import Potential
 from nequip_openmm.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL, NM_TO_ANGSTROM
@@ -238,6 +239,7 @@ def _restored(version: int, content: bytes, settings: dict[str, Any]) -> Computa
     if device.type == "cuda" and not torch.cuda.is_available():
         device = torch.device("cpu")
     potential = potential_from_bytes(content, device, settings["engine"], settings["threads"])
+    guard_pressure()
     kind = TensorComputation if settings.get("kind") == "TensorComputation" else Computation
     return kind(potential, settings["types"], settings["is_periodic"], settings["atoms"])
 

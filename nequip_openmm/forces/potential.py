@@ -15,6 +15,7 @@ from nequip_openmm.errors import BackendError, UserError
 from nequip_openmm.forces import topology as topologies
 from nequip_openmm.forces.backends import choose_loaded, import_openmm, import_openmmtorch
 from nequip_openmm.forces.computation import Computation, TensorComputation, moved
+from nequip_openmm.forces.pressure import guard_pressure
 from nequip_openmm.forces.script import EngineModule, OpenMMModule, script_module
 from nequip_openmm.potential import Potential, load
 
@@ -262,6 +263,7 @@ def _torch_force(
 def _python_force(
     potential: Potential, types: list[int], is_periodic: bool, atoms: list[int] | None
 ) -> Any:
+    guard_pressure()
     return import_openmm().PythonForce(Computation(potential, types, is_periodic, atoms))
 
 
