@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -20,11 +21,13 @@ from gui.views.common.labels import label
 from gui.views.common.page import Page, PageState
 from gui.views.common.segmented import SegmentedControl
 from gui.views.simulate.input_card import InputCard
-from gui.views.simulate.run_panel import RunPanel
 from gui.views.simulate.setup_panel import SetupPanel
 from nequip_openmm.errors import ConfigError
 from nequip_openmm.examples import METHANOL
 from nequip_openmm.settings import load_yaml
+
+if TYPE_CHECKING:
+    from gui.views.simulate.run_panel import RunPanel
 
 __all__ = ["SimulatePage"]
 
@@ -51,13 +54,24 @@ class SimulatePage(Page):
         self.modelCard = InputCard("Model", "star", "Drop a trained model here", "Train one")
         self.structureCard = InputCard("Structure", "molecule", "Drop a structure here", "Example")
         self.setup = SetupPanel(session, self.model)
-        self.run = RunPanel(session, self.model)
+        self._run: RunPanel | None = None
         self._stack = QStackedWidget()
         self._build()
         self._connect()
         self._restore()
         self._refresh()
         self._show_state()
+
+    @property
+    def run(self) -> RunPanel:
+        """What shows a run; made when the first one is to be shown, for it loads the plots."""
+        if self._run is None:
+            from gui.views.simulate.run_panel import RunPanel
+
+            self._run = RunPanel(self.session, self.model)
+            self._stack.addWidget(self._run)
+            self._run.show_run()
+        return self._run
 
     # --- what the window asks -------------------------------------------------------------------------------------
 
@@ -86,12 +100,12 @@ class SimulatePage(Page):
         return [
             MenuAction("run.start", "Start simulation", self._start, "Ctrl+R", self._can_start),
             MenuAction("run.check", "Check the settings", model.verify, "", lambda: model.can_start and not model.shows_run),
-            MenuAction("run.continue", "Continue simulation", self.run.go_on, "", lambda: self._can(Action.CONTINUE)),
+            MenuAction("run.continue", "Continue simulation", lambda: self.run.go_on(), "", lambda: self._can(Action.CONTINUE)),
             MenuAction("run.settings", "New simulation", model.set_up, "", lambda: model.shows_run),
-            MenuAction("file.export", "Export plots…", self.run.save_plots, "Ctrl+E", lambda: model.shows_run),
-            MenuAction("file.export-samples", "Export samples…", self.run.save_samples, "", lambda: model.shows_run),
-            MenuAction("file.export-script", "Export simulate.py…", self.run.save_script, "", lambda: model.job is not None),
-            MenuAction("file.export-trajectory", "Export trajectory…", self.run.save_trajectory, "", lambda: model.job is not None),
+            MenuAction("file.export", "Export plots…", lambda: self.run.save_plots(), "Ctrl+E", lambda: model.shows_run),
+            MenuAction("file.export-samples", "Export samples…", lambda: self.run.save_samples(), "", lambda: model.shows_run),
+            MenuAction("file.export-script", "Export simulate.py…", lambda: self.run.save_script(), "", lambda: model.job is not None),
+            MenuAction("file.export-trajectory", "Export trajectory…", lambda: self.run.save_trajectory(), "", lambda: model.job is not None),
         ]  # fmt: skip
 
     # --- inputs ---------------------------------------------------------------------------------------------------
@@ -286,8 +300,7 @@ class SimulatePage(Page):
         inputs.setSpacing(2 * UNIT)
         inputs.addWidget(self.modelCard, 1)
         inputs.addWidget(self.structureCard, 1)
-        for widget in (self.setup, self.run):
-            self._stack.addWidget(widget)
+        self._stack.addWidget(self.setup)
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * UNIT, 2 * UNIT, 3 * UNIT, 2 * UNIT)
         column.setSpacing(2 * UNIT)

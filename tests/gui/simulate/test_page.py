@@ -480,3 +480,16 @@ def test_both_themes_are_drawn(make_page: MakePage, qtbot) -> None:
     dark = page.grab().toImage()
     theme().choose("light")
     assert light.pixelColor(4, 4).lightness() > 200 > 60 > dark.pixelColor(4, 4).lightness()
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [("page", "'torch', 'openmm', 'ipi', 'pyqtgraph'"), ("run_panel", "'torch', 'openmm', 'ipi'")],
+)
+def test_the_window_loads_no_engine_and_no_plots_before_a_run(module: str, unwanted: str) -> None:
+    import subprocess
+    import sys
+
+    code = f"import gui.views.simulate.{module}, sys; print({{{unwanted}}} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
