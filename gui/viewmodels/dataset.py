@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from gui.core.datasets import SETS, OpenDataset, Reading
+from gui.core.datasets import OpenDataset, Reading
+from gui.core.filters import FrameFilters
 from gui.core.scratch import new_scratch, remove_scratch, remove_stale
 from gui.jobs.tasks import Task
 
@@ -68,9 +69,7 @@ class DatasetModel(QObject):
         self._task: Task | None = None
         self._folder: Path | None = None
         self._pending: OpenDataset | None = None
-        self._bins: dict[str, tuple[int, int]] = {}
-        self._finding: int | None = None
-        self._set: int | None = None
+        self._filters = FrameFilters()
         self.state = DataState.EMPTY
         self.dataset: OpenDataset | None = None
         self.reading: Reading | None = None
@@ -140,26 +139,21 @@ class DatasetModel(QObject):
     # --- what is shown
 
     @property
-    def bins(self) -> Mapping[str, tuple[int, int]]:
-        """Histogram -> first and last bin that is picked."""
-        return self._bins
-
-    @property
-    def finding(self) -> int | None:
-        """Position of the finding whose frames are shown."""
-        return self._finding
+    def filters(self) -> FrameFilters:
+        """What narrows the frames that are shown."""
+        return self._filters
 
     def pick_bins(self, name: str, first: int | None, last: int | None = None) -> None:
         """Show the frames in some bins of a histogram only; None shows all of it again."""
         if first is None:
-            self._bins.pop(name, None)
+            self._filters.drop(name)
         else:
-            self._bins[name] = (first, first if last is None else last)
+            self._filters.bins[name] = (first, first if last is None else last)
         self._apply_filters()
 
     def pick_finding(self, number: int | None) -> None:
         """Show the frames of a finding only, and look at the first of them."""
-        self._finding = number
+        self._filters.finding = number
         self._apply_filters()
         if self.dataset is not None and number is not None:
             frames = self.dataset.findings[number].frames
@@ -168,41 +162,18 @@ class DatasetModel(QObject):
 
     def pick_set(self, number: int | None) -> None:
         """Show the frames of one set only, a position in `gui.core.datasets.SETS`."""
-        self._set = number
+        self._filters.used_for = number
         self._apply_filters()
 
     def drop_filter(self, key: str) -> None:
-        """Undo one of `filters`."""
-        if key == "finding":
-            self._finding = None
-        elif key == "set":
-            self._set = None
-        else:
-            self._bins.pop(key, None)
+        """Undo one of the filters, by its key in `FrameFilters.texts`."""
+        self._filters.drop(key)
         self._apply_filters()
 
     def clear_filters(self) -> None:
         """Show all frames."""
         self._clear_filters()
         self._apply_filters()
-
-    def filters(self) -> list[tuple[str, str, str]]:
-        """Return key, short text and sentence for everything that narrows what is shown."""
-        if self.dataset is None:
-            return []
-        found = []
-        for name, bins in self._bins.items():
-            histogram = self.dataset.histograms[name]
-            found.append(
-                (name, histogram.short_phrase(*bins), f"Frames with {histogram.phrase(*bins)}")
-            )
-        if self._finding is not None:
-            finding = self.dataset.findings[self._finding]
-            found.append(("finding", finding.code.replace("-", " "), finding.message))
-        if self._set is not None:
-            word = SETS[self._set]
-            found.append(("set", f"{word} frames", f"Frames of the split: {word}"))
-        return found
 
     def show_frame(self, frame: int) -> None:
         """Look at a frame."""
@@ -237,7 +208,7 @@ class DatasetModel(QObject):
         """
         if self.dataset is not None:
             self.dataset = self.dataset.with_split(replace(self.dataset.split, **changes))
-            if self._set is not None:
+            if self._filters.used_for is not None:
                 self._apply_filters()
             self.split_changed.emit()
 
@@ -321,29 +292,12 @@ class DatasetModel(QObject):
             remove_scratch(dataset.folder.parent)
 
     def _clear_filters(self) -> None:
-        self._bins.clear()
-        self._finding = self._set = None
+        self._filters = FrameFilters()
         self.mask = None
 
     def _apply_filters(self) -> None:
-        self.mask = self._masked()
+        self.mask = None if self.dataset is None else self._filters.mask(self.dataset)
         self.filters_changed.emit()
-
-    def _masked(self) -> NDArray[np.bool_] | None:
-        """Return (F,) which frames pass all filters; None where there are none."""
-        dataset = self.dataset
-        if dataset is None or not (
-            self._bins or self._finding is not None or self._set is not None
-        ):
-            return None
-        mask = np.ones(dataset.n_frames, dtype=np.bool_)
-        for name, (first, last) in self._bins.items():
-            mask &= dataset.within(name, first, last)
-        if self._finding is not None:
-            mask &= np.isin(np.arange(dataset.n_frames), dataset.findings[self._finding].frames)
-        if self._set is not None:
-            mask &= dataset.set_of_frame == self._set
-        return mask
 
     def _set_state(self, state: DataState) -> None:
         self.state = state

@@ -15,7 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui.core.datasets import Histogram
+from gui.core.histograms import Histogram
 from gui.theme import theme
 
 __all__ = ["HistogramView"]

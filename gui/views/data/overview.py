@@ -85,10 +85,10 @@ class Overview(QWidget):
         if dataset is None:
             return
         self.rows.set_mask(model.mask)
-        self.histograms.setPicked(model.bins)
+        self.histograms.setPicked(model.filters.bins)
         self.histograms.setShown(dataset, model.mask)
-        self.findings.setPicked(model.finding)
-        self.filters.setShown(self.rows.rowCount(), dataset.n_frames, model.filters())
+        self.findings.setPicked(model.filters.finding)
+        self.filters.setShown(self.rows.rowCount(), dataset.n_frames, model.filters.texts(dataset))
         self._keep_in_view(dataset)
 
     def _keep_in_view(self, dataset: OpenDataset) -> None:

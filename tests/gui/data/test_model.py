@@ -192,8 +192,8 @@ def test_filters_narrow_each_other(loaded: DatasetModel) -> None:
     assert loaded.mask is not None
     expected = dataset.within("force_norms", 20, 47) & (dataset.set_of_frame == 1)
     np.testing.assert_array_equal(loaded.mask, expected)
-    assert [key for key, *_ in loaded.filters()] == ["force_norms", "set"]
-    assert "an atom with a force of" in loaded.filters()[0][2]
+    assert [key for key, *_ in loaded.filters.texts(dataset)] == ["force_norms", "set"]
+    assert "an atom with a force of" in loaded.filters.texts(dataset)[0][2]
     loaded.drop_filter("force_norms")
     np.testing.assert_array_equal(loaded.mask, dataset.set_of_frame == 1)
     loaded.clear_filters()

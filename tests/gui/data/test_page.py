@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shiboken6
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QDialog, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -48,8 +49,10 @@ def write_xyz(path: Path, energy: str = "energy={e}", forces: str = "forces", n:
 
 
 @pytest.fixture
-def session(tmp_path: Path, answers: Answers, qapp: object) -> Session:
-    return Session(SettingsStore(tmp_path / "gui.json"), answers, READER)
+def session(tmp_path: Path, answers: Answers, qapp: object) -> Iterator[Session]:
+    session = Session(SettingsStore(tmp_path / "gui.json"), answers, READER)
+    yield session
+    shiboken6.delete(session)  # the whole tree at once, in the right order
 
 
 @pytest.fixture
@@ -223,7 +226,7 @@ def test_a_click_into_a_histogram_filters(loaded: DataPage, qtbot: QtBot) -> Non
     right = QPoint(view.width() - 9, view.height() // 2)
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=right)
     last = len(view.histogram().counts) - 1
-    assert loaded.model.bins == {"force_norms": (last, last)}
+    assert loaded.model.filters.bins == {"force_norms": (last, last)}
     n_shown = loaded.overview.rows.rowCount()
     assert 0 < n_shown < 300
     assert loaded.model.mask is not None
@@ -258,7 +261,7 @@ def test_a_drag_takes_a_range(loaded: DataPage, qtbot: QtBot) -> None:
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=QPoint(view.width() // 2, middle))
     qtbot.mouseMove(view, QPoint(8, middle))
     qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=QPoint(8, middle))
-    first, last = loaded.model.bins["nearest"]
+    first, last = loaded.model.filters.bins["nearest"]
     assert first == 0
     assert last in (23, 24)
 
@@ -267,10 +270,10 @@ def test_histograms_answer_to_keys(loaded: DataPage, qtbot: QtBot) -> None:
     view = loaded.overview.histograms.views()["energies_per_atom"]
     qtbot.keyClick(view, Qt.Key.Key_Left)
     qtbot.keyClick(view, Qt.Key.Key_Return)
-    assert loaded.model.bins == {"energies_per_atom": (47, 47)}
+    assert loaded.model.filters.bins == {"energies_per_atom": (47, 47)}
     assert "eV" in view.accessibleDescription()
     qtbot.keyClick(view, Qt.Key.Key_Escape)
-    assert loaded.model.bins == {}
+    assert loaded.model.filters.bins == {}
 
 
 def test_findings_lead_to_frames(loaded: DataPage, qtbot: QtBot) -> None:
