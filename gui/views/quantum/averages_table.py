@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtWidgets import QHeaderView, QSizePolicy, QTableView, QWidget
 
 from gui.viewmodels.quantum_run import ALL, Averages, QuantumRun
 from gui.views.common.clock import clock
@@ -93,12 +93,17 @@ class AveragesTable(QTableView):
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         self._fit()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         clock().register(self)
 
     def setRun(self, run: QuantumRun | None) -> None:
         """Show another run."""
         self._run = run
         self._model.set_averages([])
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for all rows."""
+        return QSize(super().sizeHint().width(), self.maximumHeight())
 
     def refresh(self) -> None:
         """Take new means once a second; the clock calls this."""
@@ -112,6 +117,7 @@ class AveragesTable(QTableView):
         rows = min(max(self._model.rowCount(), 2), MOST_ROWS)
         self.setMaximumHeight(head + rows * ROW_HEIGHT)
         self.setMinimumHeight(head + 2 * ROW_HEIGHT)
+        self.updateGeometry()
 
 
 def _row(one: Averages) -> tuple[str, ...]:

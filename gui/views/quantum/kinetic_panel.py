@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.theme import UNIT, theme
 from gui.viewmodels.quantum_run import ALL, QuantumRun
@@ -19,6 +27,7 @@ from nequip_openmm.runs.progress import Throttle
 __all__ = ["KineticPanel", "rounded"]
 
 ESTIMATORS = {"kinetic_cv": ("virial", "curve1"), "kinetic_td": ("primitive", "curve2")}
+MIN_HEIGHT = 24 * UNIT
 EVERY_S = 1.0  # running means, whose errors take a while
 
 
@@ -28,6 +37,8 @@ class KineticPanel(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+        self.setMinimumHeight(MIN_HEIGHT)
         self._run: QuantumRun | None = None
         self._is_due = Throttle(EVERY_S)
         self.elementBox = QComboBox()
@@ -40,6 +51,8 @@ class KineticPanel(QFrame):
         self.running = BandPlot("", "", "time / ps")
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.legend.setToolTip(
             "Kinetic energy of an atom by the centroid-virial and the primitive estimator, with errors; "
             "both agree where the time step is short enough"
@@ -63,6 +76,10 @@ class KineticPanel(QFrame):
             run.rows_read.connect(self._on_rows)
             run.restarted.connect(self._bind)
             self._bind()
+
+    def hasHeightForWidth(self) -> bool:
+        """Take the height that is left: the legend may wrap, but it must not set the height of the plot."""
+        return False
 
     def element(self) -> str:
         """Return the element that is shown, or ``ALL``."""
@@ -110,13 +127,13 @@ class KineticPanel(QFrame):
             return
         means = {"kinetic_cv": one.virial, "kinetic_td": one.primitive}
         parts = [
-            f"<span style='color:{theme().token(token)}'>━</span> {word} <b>{rounded(means[name])}</b>"
+            f"<span style='color:{theme().token(token)}'>━</span>&nbsp;{word}&nbsp;<b>{rounded(means[name]).replace(' ', '&nbsp;')}</b>"
             for name, (word, token) in ESTIMATORS.items()
         ]
         parts.append(
-            f"<span style='color:{theme().token('target')}'>╌╌</span> classical {run.classical:.1f}"
+            f"<span style='color:{theme().token('target')}'>╌╌</span>&nbsp;classical&nbsp;{run.classical:.1f}"
         )
-        self.legend.setText("&nbsp;&nbsp;&nbsp;".join(parts))
+        self.legend.setText(" &nbsp; ".join(parts))
 
     def _choose_view(self, name: str) -> None:
         self.samples.setVisible(name == "samples")
@@ -125,7 +142,7 @@ class KineticPanel(QFrame):
     def _build(self) -> None:
         for word, token in ESTIMATORS.values():
             self.samples.addCurve(word, token)
-        head = heading("Kinetic energy", "meV per atom")
+        head = heading("Kinetic energy", "meV/atom")
         head.addWidget(self.viewControl)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * UNIT, UNIT + 4, UNIT + 4, UNIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from gui.session import Session
@@ -232,12 +232,16 @@ class SetupPanel(QWidget):
         column.addWidget(self._hint_card())
         column.addWidget(self._start_card())
         column.addStretch(1)
-        side.setFixedWidth(SIDE_WIDTH)
+        beside = QScrollArea()  # for large text in a small window
+        beside.setWidgetResizable(True)
+        beside.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        beside.setWidget(side)
+        beside.setFixedWidth(SIDE_WIDTH)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT)
         layout.addWidget(scroll, 1)
-        layout.addWidget(side)
+        layout.addWidget(beside)
 
     def _hint_card(self) -> Card:
         card = Card("How many beads")
