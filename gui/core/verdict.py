@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["LEVELS", "Level", "Verdict", "judge", "target_error"]
+__all__ = ["LEVELS", "Level", "Verdict", "explanation", "judge", "target_error"]
 
 
 class Level(Enum):
@@ -107,6 +107,37 @@ def judge(
         f"{meaning[0].upper()}{meaning[1:]}.",
         tuple(_remarks(forces_mae, energy_mae, n_atoms, n_frames, train_forces_mae, still_falls)),
     )
+
+
+def explanation() -> str:
+    """Return how models are judged and why, for who asks."""
+    rows = []
+    before = 0.0
+    for largest, level, meaning in LEVELS:
+        span = (
+            f"up to {100 * largest:.0f} %"
+            if math.isfinite(largest)
+            else f"above {100 * before:.0f} %"
+        )
+        rows.append(f"{level.value} ({span}): {meaning}.")
+        before = largest
+    return "\n\n".join((BASIS, *rows, REASONS, ADVICE))
+
+
+BASIS = (
+    "A model is judged by the mean absolute error of its forces on validation frames, which it did not learn from, as a "
+    "part of the root mean square force in the data."
+)
+REASONS = (
+    "Why these limits: published potentials that reproduce ab initio structure, spectra and diffusion lie at 1 to 5 % "
+    "(Batzner et al. 2022, doi:10.1038/s41467-022-29939-5). Around 10 % the noise on a force is that of a change of "
+    "density functional. Far beyond, trajectories drift into structures that were never learnt; small force errors alone "
+    "do not promise stable dynamics either (Fu et al. 2023, arXiv:2210.07237)."
+)
+ADVICE = (
+    "So look further: at the parity plots for outliers, at errors by element, and at a short simulation at the highest "
+    "temperature you need. Barriers and reaction energies need frames near them in the data. More: docs/training.md."
+)
 
 
 def target_error(force_rms: float) -> float:

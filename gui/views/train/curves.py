@@ -30,7 +30,7 @@ class Curves(QWidget):
         for number, plot in enumerate(self.plots):
             card = Card(margin=int(1.5 * UNIT))
             card.body.addWidget(plot)
-            plot.setMinimumHeight(120)
+            plot.setMinimumHeight(80)
             plot.setLog(True)
             grid.addWidget(card, *divmod(number, 2))
         for plot in self.plots[1:]:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from gui import actions
 from gui.core.kinds import FileKind, kind_of_file
+from gui.core.verdict import explanation
 from gui.jobs import Action
 from gui.session import Session
 from gui.theme import UNIT
@@ -137,6 +138,7 @@ class TrainPage(Page):
         self.run.suggestion_followed.connect(model.follow)
         self.run.settings_asked.connect(model.edit_settings_of_run)
         self.run.longer_asked.connect(model.train_longer)
+        self.run.meaning_asked.connect(self._explain)
         self.run.parity.frame_shown.connect(model.show_frame)
         model.run_changed.connect(self._show_run)
         model.view_changed.connect(self._show_view)
@@ -170,6 +172,9 @@ class TrainPage(Page):
             Action.CONTINUE: self.model.continue_run,
         }
         orders[action]()
+
+    def _explain(self) -> None:
+        self.session.dialogs.tell("How good is the model?", explanation())
 
     def _pause_or_resume(self) -> None:
         self._obey(Action.RESUME if self.model.can(Action.RESUME) else Action.PAUSE)

@@ -117,6 +117,7 @@ class RunHeader(QWidget):
         top.addStretch(1)
         for made in (*self.buttons.values(), self.new, self.use):
             top.addWidget(made)
+            made.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT)

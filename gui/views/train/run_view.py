@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import yaml
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QPlainTextEdit,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.core.restarts import Suggestion
 from gui.core.verdict import Level
@@ -27,6 +37,7 @@ from gui.views.train.run_header import RunHeader
 __all__ = ["RunView"]
 
 MARGIN = 3 * UNIT
+LEAST_HEIGHT = 50 * UNIT  # of the tabs; a small window scrolls
 LOG_BYTES = 100_000
 
 
@@ -37,13 +48,14 @@ class RunView(QWidget):
     -------
     suggestion_followed
         A `Suggestion`.
-    settings_asked, longer_asked
+    settings_asked, longer_asked, meaning_asked
         Buttons.
     """
 
     suggestion_followed = Signal(object)
     settings_asked = Signal()
     longer_asked = Signal()
+    meaning_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,7 +101,10 @@ class RunView(QWidget):
         self._show_elements(run)
         self._show_news(run)
         n = len(run.job.warnings)
-        self.tabs.setTabText(self.tabs.indexOf(self.log), f"Log ({n} warnings)" if n else "Log")
+        self.tabs.setTabText(
+            self.tabs.indexOf(self.log),
+            f"Log ({n} {'warning' if n == 1 else 'warnings'})" if n else "Log",
+        )
 
     def _mark(self, _news: object = None) -> None:
         self._is_dirty = True
@@ -146,9 +161,11 @@ class RunView(QWidget):
             self.banner.show_("ok", title, "", {"Train longer": self.longer_asked.emit})
             return
         remarks = " ".join((verdict.meaning, *verdict.remarks, *self._test_remark(run)))
-        self.banner.show_(
-            verdict.tone, verdict.title, remarks, {"Train longer": self.longer_asked.emit}
-        )
+        buttons: dict[str, Callable[[], object]] = {
+            "What this means": self.meaning_asked.emit,
+            "Train longer": self.longer_asked.emit,
+        }
+        self.banner.show_(verdict.tone, verdict.title, remarks, buttons)
 
     def _test_remark(self, run: TrainingRun) -> list[str]:
         test = run.job.result.get("test") or {}
@@ -194,7 +211,8 @@ class RunView(QWidget):
     # --- building
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        layout = QVBoxLayout(content)
         layout.setContentsMargins(MARGIN, 2 * UNIT, MARGIN, 2 * UNIT)
         layout.setSpacing(int(1.5 * UNIT))
         layout.addWidget(self.header)
@@ -210,7 +228,18 @@ class RunView(QWidget):
         for page in (self.curves, self.parity):
             if (inner := page.layout()) is not None:
                 inner.setContentsMargins(0, UNIT, 0, 0)
+        self.tabs.setMinimumHeight(LEAST_HEIGHT)
+        # What plots would like to have does not count: they take what there is.
+        self.tabs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         layout.addWidget(self.tabs, 1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
 
     def _elements_tab(self) -> QWidget:
         page = QWidget()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from gui.theme import UNIT
@@ -113,7 +113,10 @@ class SetupView(QWidget):
             self.setup.check is not Check.RUNNING and self.setup.has_data and self.form.is_valid
         )
         if self.setup.check in (Check.DONE, Check.FAILED):
-            self._scroll.verticalScrollBar().setValue(self._scroll.verticalScrollBar().maximum())
+            QTimer.singleShot(0, self, self._show_check_in_sight)  # once it has its place
+
+    def _show_check_in_sight(self) -> None:
+        self._scroll.ensureWidgetVisible(self.check, 0, 2 * UNIT)
 
     def _start(self) -> None:
         if self.form.is_valid:

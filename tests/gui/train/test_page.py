@@ -125,6 +125,8 @@ def test_finished_gives_a_verdict_and_leads_to_the_simulation(make_page, qtbot):
     page.run.refresh()
     assert "% of typical forces" in page.run.banner.text()
     assert page.run.tiles.forces.value.text() == "30"
+    banner_button(page, "What this means").click()
+    assert "Good (up to 5 %)" in page.session.dialogs.asked[-1][2]
     with qtbot.waitSignal(page.session.model_chosen) as chosen:
         click(qtbot, page.run.header.use)
     assert chosen.args[0].name == "model.safetensors"
