@@ -13,7 +13,7 @@ from gui.theme import UNIT, theme
 from gui.views.common.buttons import button
 from gui.views.common.card import Card
 from gui.views.common.icons import pixmap
-from gui.views.common.labels import Elided, label
+from gui.views.common.labels import Elided, clear, label
 
 __all__ = ["ComputerCard"]
 
@@ -46,8 +46,7 @@ class ComputerCard(Card):
         self._draw()
 
     def _draw(self) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            item.widget().deleteLater()
+        clear(self._grid)
         for row, (title, mark, text) in enumerate(self._rows):
             picture = QLabel()
             picture.setPixmap(pixmap(*MARKS[mark], 16))

@@ -14,7 +14,7 @@ from gui.theme import UNIT, theme
 from gui.views.common.buttons import button
 from gui.views.common.card import Card
 from gui.views.common.icons import icon, pixmap
-from gui.views.common.labels import Elided, label
+from gui.views.common.labels import Elided, clear, label
 from gui.views.common.page import Page, PageState
 from gui.views.computer import ComputerCard
 
@@ -165,10 +165,7 @@ class HomePage(Page):
 
     def _fill_recent(self) -> None:
         body = self._recent.body
-        while (item := body.takeAt(0)) is not None:
-            if item.widget() is not None:
-                item.widget().hide()
-                item.widget().deleteLater()
+        clear(body)
         paths = self.session.settings.recent[:N_RECENT]
         for path in paths:
             body.addWidget(self._recent_row(path))

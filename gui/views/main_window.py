@@ -6,7 +6,7 @@ import logging
 import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QIcon
@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self._closing = Closing(self, session)
         self._pages: dict[str, QWidget] = {}
         self._name = ""
-        self._inspector: QWidget | None = None
+        self._inspector: Any = None  # its module is imported when it is first shown
         self._build()
         self._connect()
         self.actions_.add(window_actions(self))
@@ -177,8 +177,8 @@ class MainWindow(QMainWindow):
         """Show or hide the inspector."""
         self.show_inspector(self._inspector is None or self._inspector.isHidden())
 
-    def show_inspector(self, shown: bool) -> None:
-        """Show or hide the inspector; it is made when it is first shown."""
+    def show_inspector(self, shown: bool) -> Any:
+        """Show or hide the inspector, which is made when it is first shown; return it."""
         if shown and self._inspector is None:
             from gui.views.common.inspector import Inspector
 
@@ -187,6 +187,7 @@ class MainWindow(QMainWindow):
             self._across.setSizes([self.width() - 44 * UNIT, 40 * UNIT])
         if self._inspector is not None:
             self._inspector.setVisible(shown)
+        return self._inspector
 
     def open_palette(self) -> None:
         """Ask what a person wants to do."""
@@ -284,8 +285,7 @@ class MainWindow(QMainWindow):
     def _offer_inspector(self, frame: object) -> None:
         """The first frame opens the inspector; afterwards a person's choice holds."""
         if self._inspector is None and self.width() >= 150 * UNIT:
-            self.show_inspector(True)
-            self._inspector.showFrame(frame)  # type: ignore[union-attr]
+            self.show_inspector(True).showFrame(frame)
 
     def _tell(self, news: object) -> None:
         self.toasts.tell(news)  # type: ignore[arg-type]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QUrl
@@ -27,8 +29,12 @@ def window_actions(window: MainWindow) -> list[Action]:
 def _file(window: MainWindow) -> list[Action]:
     session = window.session
 
+    def open_all(paths: list[Path]) -> None:
+        for path in paths:
+            window.open_path(path)
+
     def open_files() -> None:
-        session.dialogs.open_files("Open", lambda paths: [window.open_path(path) for path in paths])
+        session.dialogs.open_files("Open", open_all)
 
     def open_run() -> None:
         session.dialogs.open_folder(
@@ -47,7 +53,7 @@ def _view(window: MainWindow) -> list[Action]:
     from gui.views.main_window import PAGES
 
     pages = [
-        Action(f"view.{name}", entry.title, lambda name=name: window.show_page(name), f"Ctrl+{n}")
+        Action(f"view.{name}", entry.title, partial(window.show_page, name), f"Ctrl+{n}")
         for n, (name, entry) in enumerate(PAGES.items(), start=1)
     ]
     return [
@@ -76,10 +82,18 @@ def _run(window: MainWindow) -> list[Action]:
         if newest is not None and not newest.pause():
             newest.resume()
 
+    def stop() -> None:
+        if (newest := job()) is not None:
+            newest.stop()
+
+    def save() -> None:
+        if (newest := job()) is not None:
+            newest.checkpoint()
+
     return [
         Action("run.pause", "Pause or resume the job", pause, "Ctrl+P", lambda: able(Deed.PAUSE, Deed.RESUME)),
-        Action("run.stop", "Stop the job", lambda: job().stop(), "Ctrl+.", lambda: able(Deed.STOP)),  # type: ignore[union-attr]
-        Action("run.checkpoint", "Save a checkpoint now", lambda: job().checkpoint(), "Ctrl+S", lambda: able(Deed.CHECKPOINT)),  # type: ignore[union-attr]
+        Action("run.stop", "Stop the job", stop, "Ctrl+.", lambda: able(Deed.STOP)),
+        Action("run.checkpoint", "Save a checkpoint now", save, "Ctrl+S", lambda: able(Deed.CHECKPOINT)),
     ]  # fmt: skip
 
 

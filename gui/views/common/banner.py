@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from gui.theme import UNIT, theme
 from gui.views.common.buttons import IconButton, button
 from gui.views.common.icons import pixmap
-from gui.views.common.labels import label, restyle
+from gui.views.common.labels import clear, label, restyle
 
 __all__ = ["Banner"]
 
@@ -51,7 +51,7 @@ class Banner(QFrame):
         tone: str,
         text: str,
         detail: str = "",
-        buttons: dict[str, Callable[[], object]] | None = None,
+        buttons: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
         """Say something: ``tone`` is info, ok, warn or error; ``buttons`` are words with what they do."""
         self._tone = tone
@@ -68,9 +68,8 @@ class Banner(QFrame):
         """Return what is said."""
         return self._text.text()
 
-    def _set_buttons(self, buttons: dict[str, Callable[[], object]]) -> None:
-        while (item := self._buttons.takeAt(0)) is not None:
-            item.widget().deleteLater()
+    def _set_buttons(self, buttons: Mapping[str, Callable[[], object]]) -> None:
+        clear(self._buttons)
         for text, callback in buttons.items():
             self._buttons.addWidget(button(text, callback))
 

@@ -55,19 +55,19 @@ class JobRow(QWidget):
         self._close = IconButton(
             "close", "Take off the bar", lambda: self.dismissed.emit(job), size=14
         )
-        for widget in (self._bar, self._pause):  # rows stay aligned
-            policy = widget.sizePolicy()
+        for gone in (self._bar, self._pause):  # rows stay aligned
+            policy = gone.sizePolicy()
             policy.setRetainSizeWhenHidden(True)
-            widget.setSizePolicy(policy)
+            gone.setSizePolicy(policy)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(UNIT)
         for widget in (self._badge, self._name, self._bar):
             layout.addWidget(widget)
         layout.addWidget(self._text, 1)
-        for widget in (self._pause, self._stop, self._close, self._more):
-            widget.setFixedSize(4 * UNIT, 3 * UNIT + 4)
-            layout.addWidget(widget)
+        for tool in (self._pause, self._stop, self._close, self._more):
+            tool.setFixedSize(4 * UNIT, 3 * UNIT + 4)
+            layout.addWidget(tool)
         job.state_changed.connect(self._mark)
         job.progressed.connect(self._mark)
         clock().register(self)
@@ -103,8 +103,9 @@ class JobRow(QWidget):
         menu.addAction("Open folder", self._open_folder)
         menu.addSeparator()
         save = menu.addAction("Save a checkpoint now", self.job.checkpoint)
-        keep = menu.addAction("Keep running when the window closes", self._keep)
+        keep = menu.addAction("Keep running when the window closes")
         keep.setCheckable(True)
+        keep.toggled.connect(self._keep)
         menu.addSeparator()
         kill = menu.addAction("Force stop", self.job.kill)
 
@@ -118,7 +119,8 @@ class JobRow(QWidget):
         return menu
 
     def _keep(self, keeps: bool) -> None:
-        self.job.keeps_running = keeps
+        if self.job.is_ours:
+            self.job.keeps_running = keeps
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.job.folder)))

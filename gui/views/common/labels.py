@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLayout, QWidget
 
-__all__ = ["Elided", "label", "line", "restyle"]
+__all__ = ["Elided", "clear", "label", "line", "restyle"]
 
 
 def label(text: str = "", role: str = "", *, wraps: bool = False) -> QLabel:
@@ -23,6 +23,15 @@ def line() -> QFrame:
     made = QFrame()
     made.setProperty("role", "line")
     return made
+
+
+def clear(layout: QLayout) -> None:
+    """Remove and delete all widgets of a layout."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
 
 
 def restyle(widget: QWidget, name: str, value: object) -> None:

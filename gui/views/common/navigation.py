@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
 
-from gui.theme import UNIT
+from gui.theme import UNIT, theme
 from gui.views.common.buttons import IconButton
 from gui.views.common.icons import icon
 
@@ -35,7 +36,6 @@ class NavigationRail(QFrame):
     ) -> None:
         super().__init__(parent)
         self.setProperty("role", "rail")
-        self.setFixedWidth(11 * UNIT)
         self._group = QButtonGroup(self)
         self._buttons: dict[str, QToolButton] = {}
         self._layout = QVBoxLayout(self)
@@ -44,6 +44,8 @@ class NavigationRail(QFrame):
         for number, (name, (title, icon_name)) in enumerate(entries.items(), start=1):
             self._layout.addWidget(self._button(name, title, icon_name, f"Ctrl+{number}"))
         self._layout.addStretch(1)
+        theme().changed.connect(self._fit)
+        self._fit()
 
     def select(self, name: str) -> None:
         """Mark the page that is in front."""
@@ -52,6 +54,15 @@ class NavigationRail(QFrame):
     def addTool(self, tool: IconButton) -> None:
         """Put a small button at the bottom."""
         self._layout.addWidget(tool, 0, Qt.AlignmentFlag.AlignHCenter)
+
+    def _fit(self) -> None:
+        """Be as wide as the longest word needs at the size of text of now."""
+        metrics = QFontMetrics(theme().font(9, bold=True))
+        widest = max(metrics.horizontalAdvance(made.text()) for made in self._buttons.values())
+        width = max(9 * UNIT, widest + 2 * UNIT)
+        for made in self._buttons.values():
+            made.setFixedSize(width, 5 * UNIT + metrics.height() + 4)
+        self.setFixedWidth(width + 2 * UNIT)
 
     def _button(self, name: str, title: str, icon_name: str, shortcut: str) -> QToolButton:
         made = QToolButton()
@@ -63,7 +74,6 @@ class NavigationRail(QFrame):
         made.setCheckable(True)
         made.setCursor(Qt.CursorShape.PointingHandCursor)
         made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        made.setFixedSize(9 * UNIT, 8 * UNIT - 4)
         made.setToolTip(f"{title}  ({shortcut})")
         made.setAccessibleName(f"Page {title}")
         made.clicked.connect(lambda _checked=False: self.chosen.emit(name))

@@ -95,6 +95,7 @@ class CommandPalette(QFrame):
 
     def __init__(self, actions: Actions, parent: QWidget) -> None:
         super().__init__(parent)
+        self._over = parent
         self.setProperty("role", "popup")
         self.setAccessibleName("Command palette")
         self._model = Matches(actions, self)
@@ -163,7 +164,7 @@ class CommandPalette(QFrame):
             self._model.action(index.row()).run()
 
     def _place(self) -> None:
-        window = self.parentWidget()
+        window = self._over
         width = min(80 * UNIT, window.width() - 4 * UNIT)
         height = min(SHOWN * ROW + 8 * UNIT, window.height() - 12 * UNIT)
         self.setGeometry((window.width() - width) // 2, 9 * UNIT, width, height)

@@ -14,6 +14,7 @@ __all__ = ["ValueAxis"]
 
 Line = tuple[QPen, QPointF, QPointF]
 Text = tuple[QRectF, int, str]
+Specs = tuple[Line, list[Line], list[Text]]
 
 DECADES_WITH_STEPS = 2.5  # wider than that, powers of ten alone are marked
 STEPS = (1, 2, 5)
@@ -30,10 +31,12 @@ class ValueAxis(pg.AxisItem):
         """Draw the axis; where lines and texts are is found again only after a change (then ``picture`` is None)."""
         if self.style["tickFont"]:
             painter.setFont(self.style["tickFont"])
-        if self.picture is None:
-            self.picture = self.generateDrawSpecs(painter)
-        if self.picture is not None:
-            self.drawPicture(painter, *self.picture)
+        found: Specs | None = getattr(self, "picture", None)  # None after a change
+        if found is None:
+            found = self.generateDrawSpecs(painter)
+            self.picture = found
+        if found is not None:
+            self.drawPicture(painter, *found)
 
     def drawPicture(
         self, painter: QPainter, axis: Line, ticks: list[Line], texts: list[Text]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
@@ -29,7 +31,9 @@ class Toasts(QFrame):
 
     def __init__(self, parent: QWidget, dialogs: Dialogs) -> None:
         super().__init__(parent)
+        self._over = parent
         self._dialogs = dialogs
+        self._shown: list[Banner] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(UNIT)
@@ -41,23 +45,22 @@ class Toasts(QFrame):
         """Show a piece of news."""
         toast = Banner(closable=True)
         toast.setProperty("floats", True)
-        buttons = (
-            {"Details": lambda: self._dialogs.tell("Details", news.text, news.detail)}
-            if news.detail
-            else {}
-        )
+        buttons: dict[str, Callable[[], object]] = {}
+        if news.detail:
+            buttons["Details"] = lambda: self._dialogs.tell("Details", news.text, news.detail)
         toast.show_(news.tone, news.text, buttons=buttons)
         toast.closed.connect(lambda: self._remove(toast))
         self._layout.addWidget(toast)
-        while self._layout.count() > MOST:
-            self._remove(self._layout.itemAt(0).widget())
+        self._shown.append(toast)
+        while len(self._shown) > MOST:
+            self._remove(self._shown[0])
         if news.tone in STAY_MS:
             QTimer.singleShot(STAY_MS[news.tone], toast, lambda: self._remove(toast))
         self._place()
 
     def texts(self) -> list[str]:
         """Return what is shown."""
-        return [self._layout.itemAt(n).widget().text() for n in range(self._layout.count())]  # type: ignore[attr-defined]
+        return [toast.text() for toast in self._shown]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay in the corner."""
@@ -65,15 +68,18 @@ class Toasts(QFrame):
             self._place()
         return False
 
-    def _remove(self, toast: QWidget) -> None:
+    def _remove(self, toast: Banner) -> None:
+        if toast not in self._shown:
+            return
+        self._shown.remove(toast)
         self._layout.removeWidget(toast)
         toast.hide()
         toast.deleteLater()
         self._place()
 
     def _place(self) -> None:
-        self.setVisible(self._layout.count() > 0)
-        parent = self.parentWidget()
+        self.setVisible(bool(self._shown))
+        parent = self._over
         width = min(56 * UNIT, parent.width() - 4 * UNIT)
         self.setFixedWidth(width)
         height = self._layout.heightForWidth(width)
