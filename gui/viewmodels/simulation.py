@@ -381,7 +381,10 @@ class SimulationModel(QObject):
     def _take_event(self, event: dict[str, Any]) -> None:
         if self.record is not None:
             self.record.take(event)
-            if event["ev"] in ("status", "hello", "sample", "stage", "set"):
+            is_waited_for = (
+                self._was is SimulationState.STARTING
+            )  # the first sample says that it runs
+            if self.shows_run and (is_waited_for or event["ev"] in ("status", "hello")):
                 self._tell()
 
     def _take_job_state(self, state: JobState) -> None:

@@ -91,6 +91,7 @@ class RunPanel(QWidget):
         if (job, record) != self._shown:
             self._shown = job, record
             self._n_warnings = 0
+            self.steering.reset()
             self.warningBanner.hide()
             self._show_start()
             self.player.setJob(job, record.timestep_fs)
@@ -226,6 +227,8 @@ class RunPanel(QWidget):
         if len(job.warnings) == self._n_warnings:
             return
         self._n_warnings = len(job.warnings)
+        if job.warnings[-1].get("code") == "bad-command":  # an order was refused
+            self.steering.reset()
         if self._model.trouble() is not None:
             return
         text = str(job.warnings[-1].get("msg", ""))

@@ -134,6 +134,13 @@ class Steering(Card):
                 self._show(name, values[name])
         self._tell()
 
+    def reset(self) -> None:
+        """Forget what was asked for and show what the simulation has."""
+        self._asked.clear()
+        for name, value in self._known.items():
+            self._show(name, value)
+        self._tell()
+
     def setActive(self, is_active: bool) -> None:
         """Allow or forbid turning."""
         for widgets in self._rows.values():

@@ -129,6 +129,18 @@ def test_settings_can_be_seen_while_a_run_goes_on(make_simulation: Make, qtbot) 
     assert model.state is SimulationState.RUNNING
 
 
+def test_samples_cost_nothing_but_themselves_while_settings_are_shown(
+    make_simulation: Make, qtbot, monkeypatch
+) -> None:
+    model = make_simulation("slow")
+    model.start()
+    _reaches(qtbot, model, "RUNNING")
+    model.set_up()
+    monkeypatch.setattr(model, "findings", lambda: pytest.fail("checked for a sample"))
+    before = len(model.record.series)
+    qtbot.waitUntil(lambda: len(model.record.series) > before + 5, timeout=5000)
+
+
 def test_a_blow_up_offers_half_the_time_step_and_does_it(make_simulation: Make, qtbot) -> None:
     model = make_simulation("fail")
     first = model.start()

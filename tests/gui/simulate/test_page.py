@@ -279,6 +279,9 @@ def test_a_slider_that_is_dragged_asks_once(qtbot) -> None:
     qtbot.waitUntil(lambda: bool(asked), timeout=2000)
     assert asked == [("temperature", 360.0)]
     assert steering.note.text() == "Asked for: Temperature 360 K…"
+    steering.reset()  # the worker refused
+    assert steering.fields["temperature"].value() == 300.0
+    assert not steering.note.text()
     steering.setValues({"temperature": 360.0})
     assert not steering.note.isVisible()
     assert steering.fields["friction"].isHidden()
