@@ -37,7 +37,7 @@ from gui.views.train.run_header import RunHeader
 __all__ = ["RunView"]
 
 MARGIN = 3 * UNIT
-LEAST_HEIGHT = 50 * UNIT  # of the tabs; a small window scrolls
+LEAST_HEIGHT = 36 * UNIT  # of the tabs; a small window scrolls
 LOG_BYTES = 100_000
 
 

@@ -24,6 +24,7 @@ __all__ = ["SetupView"]
 
 MARGIN = 3 * UNIT
 WIDEST = 120 * UNIT
+SETTLED_MS = 60  # until a new card has its place
 
 
 class SetupView(QWidget):
@@ -113,10 +114,11 @@ class SetupView(QWidget):
             self.setup.check is not Check.RUNNING and self.setup.has_data and self.form.is_valid
         )
         if self.setup.check in (Check.DONE, Check.FAILED):
-            QTimer.singleShot(0, self, self._show_check_in_sight)  # once it has its place
+            QTimer.singleShot(SETTLED_MS, self, self._show_check_in_sight)
 
     def _show_check_in_sight(self) -> None:
-        self._scroll.ensureWidgetVisible(self.check, 0, 2 * UNIT)
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(bar.maximum())  # the check is the last card
 
     def _start(self) -> None:
         if self.form.is_valid:
