@@ -13,16 +13,16 @@ from pathlib import Path
 
 import openmm
 import torch
-import yaml
 from openmm import app
 from rich.console import Console
 
 from nequip_openmm.errors import ConfigError
 from nequip_openmm.potential import Potential
-from nequip_openmm.runs import Commands, EventStream, RunFolder, atomic_write
+from nequip_openmm.runs import Commands, EventStream, RunFolder
 from nequip_openmm.runs.failures import failures_told, logged_to, preparations_told
 from nequip_openmm.runs.signals import StopSignals
 from nequip_openmm.simulation import files, system
+from nequip_openmm.simulation.changes import refuse_changes, save_spec
 from nequip_openmm.simulation.checkpoint import Checkpoint, read_checkpoint, restore
 from nequip_openmm.simulation.failures import logger, openmm_failure
 from nequip_openmm.simulation.loop import Loop
@@ -103,7 +103,7 @@ def run_simulation(
     >>> run_simulation(spec, "runs/methanol").ns_per_day  # doctest: +SKIP
     """
     if resume:
-        _refuse_changes(spec, RunFolder.open(output, files.KIND))
+        refuse_changes(spec, RunFolder.open(output, files.KIND))
         return resume_simulation(
             output, steps=spec.steps, events=events, commands=commands, console=console
         )
@@ -148,6 +148,7 @@ def resume_simulation(
     changed = steps is not None and steps != spec.steps
     if steps is not None:
         spec = spec.extended(steps)
+    asked = spec
     if spec.mixed is not None:
         spec = spec.model_copy(update={"mixed": spec.mixed.with_files(folder.path)})
     schedule = Schedule(spec, checkpoint.orders if checkpoint else None)
@@ -159,7 +160,7 @@ def resume_simulation(
     else:
         restore(checkpoint, folder, simulation)
     if changed:
-        _save_spec(folder, spec)
+        save_spec(folder, asked)
     files.write_script(folder, spec, simulation, schedule)
     session = _Session(spec, folder, simulation, potential, schedule, commands, console)
     return session.run(events, [], first=False, checkpoint=checkpoint)
@@ -280,33 +281,3 @@ class _Session:
             logger.warning(message)
             if self.console is not None:
                 self.console.print(f"warning: {message}", style="yellow", markup=False)
-
-
-# --- settings -----------------------------------------------------------------------------------------------------------
-
-
-def _refuse_changes(spec: SimulationSpec, folder: RunFolder) -> None:
-    free = ("steps", "stages") if _differ_in_length(files.read_spec(folder), spec) else ("steps",)
-    before = files.read_spec(folder).model_dump()
-    now = with_absolute_paths(spec).model_dump()
-    changed = [name for name in before if name not in free and before[name] != now[name]]
-    if changed:
-        name = changed[0]
-        raise ConfigError(
-            f"{name} = {now[name]}: the run in {folder.path} was started with {before[name]}; "
-            "only steps may change when a run is resumed"
-        )
-
-
-def _differ_in_length(before: SimulationSpec, now: SimulationSpec) -> bool:
-    """Return whether the stages are the same but for the length of the last one."""
-    if not (before.stages and now.stages) or now.steps <= before.steps - before.stages[-1].steps:
-        return False
-    last = {"steps": now.steps - before.steps + before.stages[-1].steps}
-    return now.stages == (*before.stages[:-1], before.stages[-1].model_copy(update=last))
-
-
-def _save_spec(folder: RunFolder, spec: SimulationSpec) -> None:
-    with atomic_write(folder / "spec.yaml") as temporary:
-        values = {"kind": files.KIND, **spec.model_dump(mode="json")}
-        temporary.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), "utf-8")
