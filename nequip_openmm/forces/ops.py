@@ -103,7 +103,7 @@ def _energy_and_forces(
 
 
 _NO_BOX = np.zeros((3, 3))
-_library.impl("energy_and_forces", _energy_and_forces, "CompositeExplicitAutograd")
+_library.impl("energy_and_forces", _energy_and_forces, "CompositeImplicitAutograd")
 
 
 def computation_of(content: Tensor, name: int) -> Computation:

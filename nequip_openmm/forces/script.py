@@ -39,16 +39,15 @@ class EngineModule(nn.Module):
         """Return energy and forces as `OpenMMModule` does."""
         # The first argument is what the user of a process without the operator reads in TorchScript's error, which shows this
         # call; with more than 36 characters it would not.
-        with torch.no_grad():  # TorchForce asks for a gradient that nobody uses
-            found = torch.ops.nequip_openmm.energy_and_forces(
-                "import nequip_openmm.forces.ops",
-                positions.to(device="cpu", dtype=torch.float64),
-                None if box is None else box.to(device="cpu", dtype=torch.float64),
-                self.content,
-                self.name,
-            )
-            forces = found[1:].view(-1, 3).to(device=positions.device, dtype=positions.dtype)
-            return found[0], forces
+        found = torch.ops.nequip_openmm.energy_and_forces(
+            "import nequip_openmm.forces.ops",
+            positions.to(device="cpu", dtype=torch.float64),
+            None if box is None else box.to(device="cpu", dtype=torch.float64),
+            self.content,
+            self.name,
+        )
+        forces = found[1:].view(-1, 3).to(device=positions.device, dtype=positions.dtype)
+        return found[0], forces
 
 
 class OpenMMModule(nn.Module):
