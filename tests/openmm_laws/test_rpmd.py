@@ -6,7 +6,9 @@ import ase
 import numpy as np
 import pytest
 
+from nequip_openmm.examples import METHANOL
 from nequip_openmm.forces.computation import Computation
+from nequip_openmm.potential import Potential, load
 from nequip_openmm.units import (
     ANGSTROM_TO_NM,
     BOLTZMANN_EV_PER_K,
@@ -106,6 +108,41 @@ def test_every_bead_is_an_evaluation_of_the_potential(way: Way) -> None:
         energies.append(energy)
     assert context is not None
     assert np.ptp(energies) > 1e-3
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Potential:
+    """A potential that a few epochs have taught methanol's bonds."""
+    from nequip_openmm.training import load_config, train
+
+    small = ["training.max_epochs=4", "data.n_train=40", "data.n_valid=10", "model.num_features=8"]
+    small += ["model.num_layers=2"]
+    config = load_config(None, "quick", small, METHANOL)
+    model = train(config, tmp_path_factory.mktemp("train") / "run").model
+    assert model is not None
+    return load(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ON_REFERENCE)
+def test_beads_of_a_trained_model(trained: Potential, way: Way) -> None:
+    """RPMD sees at every bead what a single evaluation of its structure gives."""
+    case = methanol()
+    integrator = rpmd(16, 10.0, 0.00025)
+    context = way.context(way.system(trained, case), integrator)
+    for bead in range(16):
+        integrator.setPositions(bead, case.positions)
+    integrator.step(100)
+    assert context is not None
+    for bead in range(16):
+        state = integrator.getState(bead, getEnergy=True, getForces=True)
+        atoms = case.atoms.copy()
+        atoms.positions[:] = positions_of(integrator, bead) * NM_TO_ANGSTROM
+        expected = trained.evaluate(atoms)
+        energy = value(state.getPotentialEnergy(), unit.kilojoule_per_mole) / EV_TO_KJ_PER_MOL
+        forces = state.getForces(asNumpy=True)._value / (EV_TO_KJ_PER_MOL / ANGSTROM_TO_NM)
+        assert energy == pytest.approx(expected.energy, rel=1e-12)
+        np.testing.assert_allclose(forces, expected.forces, atol=1e-9)
 
 
 @pytest.mark.parametrize("way", ON_REFERENCE)
