@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,9 @@ _IN_FILE = {
     "rms_force": "rms_force_eV_per_A",
 }
 
+_LARGEST_TABLE = (
+    4_000_000  # bytes that are read at once; of a longer run the events' overview is shown
+)
 _ENOUGH = 10  # samples for a slope
 _FEWER_THAN = 2  # samples: there is nothing to see in one point
 _STEP_IN_TEXT = re.compile(r"at step (\d+)")
@@ -171,9 +175,13 @@ class SimulationRecord:
             self.version += 1
 
     def read_history(self) -> None:
-        """Draw what ``thermo.csv`` holds: all rows, where events kept an overview."""
+        """Draw what ``thermo.csv`` holds: all rows, where events kept an overview; find the checkpoint."""
+        self.checkpoint_step = self.checkpoint_step or _checkpoint_step(self.folder)
+        path = self.folder / "thermo.csv"
         try:
-            thermo = read_thermo(self.folder / "thermo.csv")
+            if path.stat().st_size > _LARGEST_TABLE:
+                return
+            thermo = read_thermo(path)
         except (OSError, ValueError, KeyError):
             return
         x = thermo.get("time_ps")
@@ -193,6 +201,7 @@ class SimulationRecord:
             columns["temp_target"] = targets[1][at]
         self.series.clear()
         self.series.extend(x.tolist(), {name: y.tolist() for name, y in columns.items()})
+        self.last_step = max(self.last_step, round(float(x[-1]) * 1000.0 / self.timestep_fs))
         self.version += 1
 
     def _take_hello(self, event: Event) -> None:
@@ -316,6 +325,14 @@ def blow_up_step(error: Mapping[str, Any]) -> int | None:
         return int(error["step"])
     found = _STEP_IN_TEXT.search(str(error.get("title", "")))
     return int(found.group(1)) if found else None
+
+
+def _checkpoint_step(folder: Path) -> int | None:
+    """Return the step of the checkpoint in a run folder; None if there is none that can be read."""
+    try:
+        return int(json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _tick(step: Step, now: float) -> None:

@@ -132,7 +132,11 @@ def _safe(record: SimulationRecord) -> str:
 def _hint(error: Mapping[str, Any]) -> str:
     """Return the hint without what the banner says itself, better."""
     hint = str(error.get("hint") or "")
-    for said in ("What it had written is kept.", "Continue from its last checkpoint."):
+    for said in (
+        "What it had written is kept.",
+        "Continue from its last checkpoint.",
+        "Everything up to its last checkpoint is kept: continue from there.",
+    ):
         hint = hint.replace(said, "")
     return hint.strip()
 

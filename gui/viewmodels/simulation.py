@@ -392,6 +392,7 @@ class SimulationModel(QObject):
             JobState.FINISHED,
             JobState.STOPPED,
             JobState.FAILED,
+            JobState.LOST,
         ):
             self.record.read_history()
         self._tell()

@@ -248,7 +248,9 @@ def test_files_have_all_rows_where_events_were_thinned(tmp_path: Path) -> None:
     (tmp_path / "thermo.csv").write_text(
         "step,time_ps,potential_eV,kinetic_eV,total_eV,temperature_K\n" + rows
     )
+    (tmp_path / "checkpoint.json").write_text('{"step": 80}')
     record.read_history()
+    assert record.checkpoint_step == 80
     assert len(record.series.arrays("temp")[0]) == 11
     assert record.series.arrays("temp_target")[1].tolist() == [300.0] * 10 + [350.0]
 
