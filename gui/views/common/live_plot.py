@@ -232,7 +232,7 @@ class LivePlot(QWidget):
         if suffix == ".csv":
             write_csv(path, self.x_title, self.unit, self._data)
         elif suffix == ".svg":
-            write_svg(path, self._plot)
+            write_svg(path, self)
         else:
             write_png(path, self)
 
