@@ -10,5 +10,5 @@ __all__ = ["guide"]
 def guide() -> Path:
     """Return the folder or page of the guide that came with this installation."""
     docs = Path(__file__).resolve().parents[1] / "docs"
-    page = docs / "gui.md"
+    page = docs / "gui" / "window.md"
     return page if page.is_file() else docs
