@@ -105,7 +105,7 @@ def _verdict(
     if missing + margin <= tolerance:
         text = f"{step}: with {fine.beads} beads it is within {tolerance:.0%}. Take {fine.beads} beads."
         return Verdict(Outcome.CONVERGED, text, fine.beads)
-    if margin > tolerance or missing <= tolerance:
+    if missing - margin <= tolerance:
         text = f"{step}, and the statistical error hides whether that is enough. Run longer."
         return Verdict(Outcome.TOO_NOISY, text)
     needed = _even(fine.beads * math.sqrt(missing / tolerance))

@@ -185,6 +185,10 @@ def test_noise_is_no_convergence() -> None:
     assert judge(series((16, 32), error=float("nan"))).outcome is Outcome.TOO_NOISY
 
 
+def test_what_noise_cannot_hide_is_told() -> None:
+    assert judge(series((2, 4), error=0.004)).outcome is Outcome.NOT_CONVERGED
+
+
 def test_one_run_says_nothing() -> None:
     assert judge(series((16,))).outcome is Outcome.TOO_FEW
 
