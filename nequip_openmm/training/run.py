@@ -286,6 +286,8 @@ def _conclude(stream: EventStream, result: TrainingResult) -> None:
     if result.test:
         mae = result.test["forces_mae_mev_per_angstrom"]
         log.info("test: force MAE %.2f meV/Å on %d frames", mae, result.test["frames"])
+    if result.reason == "finished":
+        stream.progress(result.step, result.step, 0.0, epoch=result.epoch)
     stream.done(
         result.reason,
         why=result.why,
