@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ def make_mixed_system(
         If the force field cannot be read, or does not know a residue; if there are no such ML atoms.
     """
     atoms = ml_atoms(mixed, topology)
+    _refuse_sites(topology)
     system = _mm_system(spec, mixed, topology)
     interpolate = mixed.coupling < 1.0
     result = (
@@ -148,6 +150,17 @@ def _field(mixed: Mixed) -> app.ForceField:
     except Exception as error:
         detail = " ".join(str(error).split())
         raise ConfigError(f"mixed.forcefield: cannot be read: {detail}") from error
+
+
+def _refuse_sites(topology: app.Topology) -> None:
+    """Raise `BackendError` for virtual sites where openmm-ml asks every particle for its element."""
+    _openmmml()
+    version = metadata.version("openmmml")
+    is_newer = tuple(int(n) for n in version.split(".")[:2]) >= (1, 8)
+    if is_newer and any(atom.element is None for atom in topology.atoms()):
+        raise BackendError(
+            f"mixed: openmm-ml {version} cannot do with virtual sites; install openmmml 1.7, or take water without"
+        )
 
 
 def _unknown(error: Exception) -> StructureError:
