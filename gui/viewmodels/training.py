@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from gui.core.fields import get_value, set_value
+from gui.core.kinds import FileKind, kind_of_file
 from gui.core.restarts import Suggestion
 from gui.jobs import Action, Job, JobState
 from gui.viewmodels.parity import Parity
@@ -91,7 +92,9 @@ class TrainingModel(QObject):
     # --- setup
 
     def load_settings(self, path: Path) -> None:
-        """Take the settings of a YAML file."""
+        """Take the settings of a YAML file; those of simulations are for another page."""
+        if kind_of_file(Path(path)) is FileKind.SIMULATION_SETTINGS:
+            return
         try:
             self.setup.load(Path(path))
         except UserError as error:

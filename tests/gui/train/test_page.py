@@ -97,6 +97,17 @@ def test_export_and_open_settings(make_page, answers, tmp_path, qtbot):
     assert not page.open_file(tmp_path)
 
 
+def test_settings_of_simulations_are_not_for_this_page(make_page, tmp_path):
+    page = make_page()
+    path = tmp_path / "md.yaml"
+    path.write_text("model: m.safetensors\nstructure: s.xyz\nsteps: 100\n")
+    page.session.settings_chosen.emit(path)
+    assert not page.session.notifications.history
+    path.write_text("training: {lr: 9}\n")
+    page.session.settings_chosen.emit(path)
+    assert "must be a number" in page.session.notifications.history[-1].text
+
+
 def test_running_paused_stopping_stopped(make_page, qtbot):
     page = make_page("slow")
     click(qtbot, page.setup.start_button)
