@@ -13,6 +13,7 @@ from shiboken6 import isValid
 __all__ = ["RepaintClock", "clock"]
 
 INTERVAL_MS = 50
+BUDGET_S = 0.01  # a tick; what is left is drawn by the next one, so that no stay is long
 LARGEST_INTERVAL_MS = 250
 SHARE = 3  # of the time between two ticks, drawing takes at most one part in this many
 
@@ -34,6 +35,7 @@ class RepaintClock(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._widgets: WeakSet[QWidget] = WeakSet()
+        self._due: list[QWidget] = []
         self._timer = QTimer(self)
         self._timer.setInterval(INTERVAL_MS)
         self._ended = time.perf_counter()
@@ -51,11 +53,10 @@ class RepaintClock(QObject):
     def tick(self) -> None:
         """Refresh now; where drawing is slow the next tick comes later, so that clicks get their turn."""
         begin = time.perf_counter()
-        for widget in list(self._widgets):
-            if not isValid(widget):  # its parent took it along; Python still holds the shell
-                self._widgets.discard(widget)
-            elif widget.isVisible() and not widget.window().isMinimized():
-                widget.refresh()  # type: ignore[attr-defined]
+        due = self._due or list(self._widgets)
+        while due and time.perf_counter() - begin < BUDGET_S:
+            self._refresh(due.pop(0))
+        self._due = due  # their turn comes with the next tick
         now = time.perf_counter()
         lag = (
             begin - self._ended - self._timer.interval() / 1000
@@ -63,6 +64,12 @@ class RepaintClock(QObject):
         busy = 1000 * (now - begin + max(lag, 0.0))
         self._timer.setInterval(int(min(max(INTERVAL_MS, SHARE * busy), LARGEST_INTERVAL_MS)))
         self._ended = time.perf_counter()
+
+    def _refresh(self, widget: QWidget) -> None:
+        if not isValid(widget):  # its parent took it along; Python still holds the shell
+            self._widgets.discard(widget)
+        elif widget.isVisible() and not widget.window().isMinimized():
+            widget.refresh()  # type: ignore[attr-defined]
 
 
 _CLOCK: RepaintClock | None = None
