@@ -1,0 +1,38 @@
+"""Draws pictures of the window: ``python -m gui.demo.pictures FOLDER [NAME...]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from gui.demo.pictures.drawing import SCENES, draw, file_name
+
+
+def main() -> None:
+    """Draw all scenes, those that are named, or those whose pictures are in the folder already."""
+    parser = argparse.ArgumentParser(prog="python -m gui.demo.pictures", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenes; all if none is named")
+    parser.add_argument("--look", choices=("light", "dark", "both"), default="both")
+    parser.add_argument("--update", action="store_true", help="draw what is in FOLDER anew")
+    parser.add_argument("--list", action="store_true", help="print the names of all scenes")
+    options = parser.parse_args()
+    if options.list:
+        print("\n".join(SCENES))
+        return
+    unknown = sorted(set(options.names) - set(SCENES))
+    if unknown:
+        parser.error(f"no such scene: {', '.join(unknown)}; --list has their names")
+    for name in options.names or SCENES:
+        looks = ("light", "dark") if options.look == "both" else (options.look,)
+        if options.update:
+            looks = tuple(k for k in looks if (options.folder / file_name(name, k)).exists())
+        for path in draw([name], options.folder, looks) if looks else ():
+            print(f"{path.stat().st_size / 1000:6.0f} kB  {path}")
+
+
+if __name__ == "__main__":
+    main()
