@@ -112,13 +112,5 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert shown.count("\n") == 1
 
 
-def test_commands_of_later_releases_say_so() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from gui.cli import main; main()"], capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert "not yet in this release" in done.stderr
-
-
 def test_run_script_is_posix_shell() -> None:
     assert subprocess.run(["sh", "-n", str(ROOT / "run")], check=False).returncode == 0

@@ -172,5 +172,7 @@ def _openmmml() -> Any:
     try:
         import openmmml
     except ImportError as error:
-        raise BackendError(f"mixed: openmm-ml is needed ({error}): pip install openmmml") from error
+        raise BackendError(
+            f"mixed: openmm-ml is needed ({error}): pip install 'nequip-openmm[mixed]'"
+        ) from error
     return openmmml
