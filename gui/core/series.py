@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["Series"]
 
-FOLD_AT = 512  # rows kept as they came before they are folded into buckets
+FOLD = 512  # rows that are folded into buckets at once; as many of the newest stay as they came
 
 
 class Series:
@@ -40,7 +40,8 @@ class Series:
         self._values = np.full((self._n_buckets, 2, width), np.nan)
         self._x = np.full((self._n_buckets, 2, width), np.nan)
         self._used = 0
-        self._stride = 1
+        self._stride = 1  # rows in a full bucket, a power of two
+        self._fill = 0  # rows in the last bucket
         self._pending: list[tuple[float, ...]] = []
         self._last: tuple[float, ...] | None = None
         self.version += 1
@@ -62,7 +63,7 @@ class Series:
         self._pending.append(row)
         self._last = row
         self.version += 1
-        if len(self._pending) >= FOLD_AT + self._stride:
+        if len(self._pending) == 2 * FOLD:
             self._fold()
 
     def extend(self, x: Sequence[float], values: Mapping[str, Sequence[float]]) -> None:
@@ -77,6 +78,7 @@ class Series:
         ends = self._x[: self._used].max(axis=(1, 2), initial=-np.inf)
         while self._used and not ends[self._used - 1] < x:
             self._used -= 1
+        self._fill = self._stride
         self._last = self._pending[-1] if self._pending else None
         self.version += 1
 
@@ -100,21 +102,30 @@ class Series:
         return np.take_along_axis(x, order, 1).ravel(), np.take_along_axis(y, order, 1).ravel()
 
     def _fold(self) -> None:
-        """Move whole buckets of pending rows into the fixed arrays."""
-        whole = len(self._pending) // self._stride
-        while self._used + whole > self._n_buckets:
+        """Move the older pending rows into the fixed arrays."""
+        rows = np.array(self._pending[:FOLD], dtype=float)
+        del self._pending[:FOLD]
+        while self._used + max(1, FOLD // self._stride) > self._n_buckets:
             self._merge_pairs()
-            whole = len(self._pending) // self._stride
-        rows = np.array(self._pending[: whole * self._stride], dtype=float)
-        del self._pending[: whole * self._stride]
-        rows = rows.reshape(whole, self._stride, -1)
+        size = min(self._stride, FOLD)
+        rows = rows.reshape(FOLD // size, size, -1)
         y = rows[:, :, 1:]
         x = np.broadcast_to(rows[:, :, :1], y.shape)
-        self._store(x, y, self._used, whole)
-        self._used += whole
+        if self._used and self._fill + FOLD <= self._stride:
+            last = slice(self._used - 1, self._used)
+            x, y = (
+                np.concatenate(pair, axis=1)
+                for pair in ((self._x[last], x), (self._values[last], y))
+            )
+            self._store(x, y, self._used - 1, 1)
+            self._fill += FOLD
+            return
+        self._store(x, y, self._used, len(rows))
+        self._used += len(rows)
+        self._fill = size
 
     def _merge_pairs(self) -> None:
-        """Halve the number of buckets; an odd last one stays as it is, a little shorter than its neighbours."""
+        """Halve the number of buckets; an odd last one stays as it is, shorter than its neighbours."""
         pairs = self._used // 2
         width = len(self.columns)
         y = self._values[: 2 * pairs].reshape(pairs, 4, width)
@@ -124,6 +135,8 @@ class Series:
         self._store(x.copy(), y.copy(), 0, pairs)
         if odd:
             self._values[pairs], self._x[pairs] = rest
+        else:
+            self._fill += self._stride
         self._used = pairs + odd
         self._stride *= 2
 
