@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pyqtgraph as pg
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
 from gui.app import make_application, make_window
@@ -69,13 +70,14 @@ def look_at_parity(person: Person, session: Session) -> None:
     frames: list[object] = []
     session.frame_shown.connect(frames.append)
     person.click_tab("Parity")
-    name = "Forces: predictions against labels"
+    name = "Force components: predictions against labels"
     plot = person.wait(lambda: person.find(name, pg.PlotWidget), "the parity plot", 90)
-    points = next(
-        x for x in plot.getPlotItem().items if isinstance(x, pg.ScatterPlotItem) and len(x.data)
-    )
-    place = plot.getViewBox().mapViewToScene(points.points()[0].pos())
-    person.click_on(plot.viewport(), plot.mapFromScene(place))
+    QTest.qWait(500)  # it is laid out when it is first shown
+    items = plot.getPlotItem().items
+    points = next(x for x in items if isinstance(x, pg.ScatterPlotItem) and len(x.data))
+    place = plot.mapFromScene(plot.getPlotItem().vb.mapViewToScene(points.points()[0].pos()))
+    QTest.mouseMove(plot.viewport(), place)
+    person.click_on(plot.viewport(), place)
     person.wait(lambda: frames, "the frame of a point")
     person.picture("parity")
 
