@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import openmm
 from openmm import app
@@ -20,6 +21,7 @@ from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder, atomic_write
 from nequip_openmm.simulation.live import LiveAnalysis
 from nequip_openmm.simulation.output_files import FileReporter, cut
+from nequip_openmm.simulation.ring import RingSimulation, load_beads, save_beads
 from nequip_openmm.simulation.schedule import Schedule
 
 __all__ = ["Checkpoint", "read_checkpoint", "restore", "save_checkpoint"]
@@ -60,6 +62,11 @@ class Checkpoint:
         """Name of the file with the averages of the analysis, if there is any."""
         return f"checkpoint-{self.step}.npz"
 
+    @property
+    def beads(self) -> str:
+        """Name of the file with positions and velocities of every bead of a ring polymer."""
+        return f"checkpoint-{self.step}.beads.npz"
+
 
 def save_checkpoint(
     folder: RunFolder,
@@ -85,10 +92,13 @@ def save_checkpoint(
     if analysis is not None:
         with atomic_write(folder / checkpoint.averages) as temporary, temporary.open("wb") as file:
             analysis.save(file)
+    if isinstance(simulation, RingSimulation):
+        with atomic_write(folder / checkpoint.beads) as temporary, temporary.open("wb") as file:
+            save_beads(simulation, file)
     with atomic_write(folder / _NOTE) as temporary:
         temporary.write_text(json.dumps(asdict(checkpoint), indent=1), encoding="utf-8")
     for old in folder.path.glob("checkpoint-*.*"):
-        if old.name not in (checkpoint.state, checkpoint.averages):
+        if old.name not in (checkpoint.state, checkpoint.averages, checkpoint.beads):
             old.unlink()
     return checkpoint
 
@@ -123,6 +133,8 @@ def restore(checkpoint: Checkpoint, folder: RunFolder, simulation: app.Simulatio
         If OpenMM cannot load the state, or an output file has become shorter.
     """
     _load(folder / checkpoint.state, checkpoint, simulation)
+    if isinstance(simulation, RingSimulation):
+        _load_beads(folder / checkpoint.beads, simulation)
     for name, mark in checkpoint.outputs.items():
         cut(folder / name, mark)
 
@@ -137,4 +149,11 @@ def _load(path: Path, checkpoint: Checkpoint, simulation: app.Simulation) -> Non
     try:
         simulation.context.loadCheckpoint(path.read_bytes())
     except (OSError, openmm.OpenMMException) as error:
+        raise UserError(f"{path} cannot be loaded: {error}") from error
+
+
+def _load_beads(path: Path, simulation: RingSimulation) -> None:
+    try:
+        load_beads(simulation, path)
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile, openmm.OpenMMException) as error:
         raise UserError(f"{path} cannot be loaded: {error}") from error

@@ -72,6 +72,13 @@ def warnings_about(
             "atoms feel their own images; consider a larger cell"
         )
         found.append(("small-cell", text))
+    first = spec.phases[0]
+    if spec.beads > 1 and not first.has_thermostat:
+        text = (
+            "the beads begin in one place, and half of their kinetic energy goes into the springs: "
+            "let a stage of nvt come before nve"
+        )
+        found.append(("cold-ring", text))
     return found
 
 

@@ -50,7 +50,7 @@ class DryRun:
     energy_eV, max_force_eV_per_A
         Of the start.
     ms_per_step, wall_time_s
-        Of an evaluation of energy and forces, the least of three, and of as many as there are steps; output not counted.
+        Of an evaluation of energy and forces (of every bead), the least of three, and of as many as there are steps; output not counted.
     steps, time_ps
         Of the whole run.
     """
@@ -157,7 +157,7 @@ def _try(found: DryRun, spec: SimulationSpec, structure: Structure, potential: P
     state = simulation.context.getState(energy=True, forces=True)
     found.energy_eV = potential_ev(state)
     found.max_force_eV_per_A = max_norm(forces_ev_per_angstrom(state))
-    seconds = _seconds_per_evaluation(simulation, structure.frame)
+    seconds = spec.beads * _seconds_per_evaluation(simulation, structure.frame)
     found.ms_per_step, found.wall_time_s = 1e3 * seconds, seconds * spec.steps
 
 

@@ -18,9 +18,16 @@ from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.structure import Structure
 from nequip_openmm.units import ANGSTROM_TO_NM, NM_TO_ANGSTROM
 
-__all__ = ["ML_GROUP", "MM_GROUP", "make_mixed_system", "ml_atoms", "with_virtual_sites"]
+__all__ = [
+    "ML_GROUP",
+    "MM_GROUP",
+    "NONBONDED_GROUP",
+    "make_mixed_system",
+    "ml_atoms",
+    "with_virtual_sites",
+]
 
-MM_GROUP, ML_GROUP = 0, 1
+MM_GROUP, ML_GROUP, NONBONDED_GROUP = 0, 1, 2
 LAMBDA = "lambda_interpolate"  # openmm-ml's name
 _CONSTRAINTS = {"none": None, "hbonds": app.HBonds, "allbonds": app.AllBonds}
 
@@ -76,6 +83,8 @@ def make_mixed_system(
 ) -> openmm.System:
     """Return the System of force field and potential; the potential's force has the group `ML_GROUP`, all else `MM_GROUP`.
 
+    With a contraction the nonbonded forces have `NONBONDED_GROUP`.
+
     Raises
     ------
     BackendError
@@ -101,6 +110,10 @@ def make_mixed_system(
     )
     if interpolate:
         _set_coupling(result, mixed.coupling)
+    if mixed.contraction is not None:
+        for force in result.getForces():
+            if isinstance(force, openmm.NonbondedForce):
+                force.setForceGroup(NONBONDED_GROUP)
     result.addForce(_bonds(topology, atoms, system.usesPeriodicBoundaryConditions()))
     return result
 
@@ -115,6 +128,7 @@ def _mm_system(spec: SimulationSpec, mixed: Mixed, topology: app.Topology) -> op
             constraints=_CONSTRAINTS[mixed.constraints],
             rigidWater=mixed.rigid_water,
             hydrogenMass=spec.hydrogen_mass,
+            removeCMMotion=spec.beads == 1,
         )
     except (ValueError, KeyError) as error:
         raise _unknown(error) from error

@@ -13,6 +13,7 @@ from nequip_openmm.errors import RunFailed
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.thermo import (
     Thermometer,
+    beads_of,
     forces_ev_per_angstrom,
     kinetic_ev_of_velocities,
     masses_amu,
@@ -85,13 +86,15 @@ class Guard:
         )
 
     def _problem(self, state: openmm.State) -> str:
-        if not np.isfinite(positions_angstrom(state)).all():
+        beads = beads_of(state)
+        if not all(np.isfinite(positions_angstrom(bead)).all() for bead in beads):
             return "a position is not finite"
-        kinetic = kinetic_ev_of_velocities(state, self._masses)
+        # P beads have P times the temperature
+        kinetic = sum(kinetic_ev_of_velocities(b, self._masses) for b in beads) / len(beads) ** 2
         temperature = self._thermometer.temperature(kinetic)
         if not temperature <= self._spec.max_temperature:  # also true for NaN
             return f"temperature {temperature:.4g} K, above max_temperature = {self._spec.max_temperature:g} K"
-        return self._problem_of_forces(state)
+        return next(filter(None, map(self._problem_of_forces, beads)), "")
 
     def _problem_of_forces(self, state: openmm.State) -> str:
         present = state.getDataTypes()

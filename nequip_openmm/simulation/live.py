@@ -15,7 +15,7 @@ from nequip_openmm.analysis.live import RunningDisplacements, RunningDistances
 from nequip_openmm.runs import EventStream
 from nequip_openmm.runs.progress import Throttle
 from nequip_openmm.simulation.spec import SimulationSpec
-from nequip_openmm.simulation.thermo import cell_angstrom, positions_angstrom
+from nequip_openmm.simulation.thermo import beads_of, cell_angstrom, positions_angstrom
 
 __all__ = ["MOST_ATOMS", "LiveAnalysis"]
 
@@ -29,6 +29,7 @@ class LiveAnalysis:
     """An OpenMM reporter: events ``rdf`` and ``msd``, at most one a second each, and at the end of a stage.
 
     Averages begin anew with every stage; a run that is resumed goes on with those of its checkpoint.
+    Of ring polymers every bead counts for distances, and the centroid for displacements.
 
     Parameters
     ----------
@@ -92,9 +93,12 @@ class LiveAnalysis:
 
     def report(self, simulation: app.Simulation, state: openmm.State) -> None:
         """Take in a state."""
-        positions, cell = positions_angstrom(state), cell_angstrom(state)
-        for _, average in self._averages():
-            average.add(positions, cell)
+        beads, cell = [positions_angstrom(bead) for bead in beads_of(state)], cell_angstrom(state)
+        if self._distances is not None:
+            for positions in beads:
+                self._distances.add(positions, cell)
+        if self._displacements is not None:
+            self._displacements.add(np.mean(beads, axis=0) if len(beads) > 1 else beads[0], cell)
         self._step, self._is_told = simulation.currentStep, False
         if self._is_due():
             self.tell()

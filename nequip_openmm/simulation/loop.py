@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import openmm
-from openmm import app, unit
+from openmm import app
 from rich.console import Console
 
 from nequip_openmm.errors import ConfigError, RunFailed
@@ -22,6 +22,8 @@ from nequip_openmm.simulation.guard import Guard
 from nequip_openmm.simulation.live import LiveAnalysis
 from nequip_openmm.simulation.minimise import relax
 from nequip_openmm.simulation.outputs import Outputs
+from nequip_openmm.simulation.ring import set_first_velocities, state_of
+from nequip_openmm.simulation.ring_thermo import RingThermometer
 from nequip_openmm.simulation.schedule import Schedule, Values
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.stages import Phase
@@ -104,10 +106,9 @@ class Loop:
         """
         if self._spec.minimise and not self._relax():
             return False
-        context, temperature = self._simulation.context, self._phase.temperature
-        context.setVelocitiesToTemperature(temperature * unit.kelvin, self._spec.seed)
+        set_first_velocities(self._simulation, self._spec, self._phase.temperature)
         with self._errors_explained():
-            state = context.getState(**_EVERYTHING)
+            state = state_of(self._simulation, **_EVERYTHING)
         self._guard.check(0, state)
         self._can_save = True
         self._begin_phase()
@@ -193,10 +194,11 @@ class Loop:
             self._teller.stage(phase, self._simulation.currentStep)
 
     def _thermometer_of(self, phase: Phase) -> Thermometer:
-        return Thermometer(
+        kind = Thermometer if self._spec.beads == 1 else RingThermometer
+        return kind(
             self._simulation.system,
             self._spec.timestep,
-            conserves_energy=phase.conserves,
+            conserves_energy=phase.conserves and self._spec.has_one_energy,
             bath_ev=lambda: system.bath_ev(self._simulation, phase),
             stage=phase.number + 1,
         )
@@ -259,9 +261,7 @@ class Loop:
                 step, "atoms overlap, or a position, a force or the energy is not finite"
             )
         try:
-            self._guard.check(
-                step, self._simulation.context.getState(positions=True, velocities=True)
-            )
+            self._guard.check(step, state_of(self._simulation, positions=True, velocities=True))
         except RunFailed as failure:
             return failure
         except openmm.OpenMMException:
@@ -328,7 +328,7 @@ class Loop:
         if not self._can_save or self._simulation.currentStep == self._saved_step:
             return
         with self._errors_explained():
-            state = self._simulation.context.getState(**_EVERYTHING)
+            state = state_of(self._simulation, **_EVERYTHING)
         self._guard.check(self._simulation.currentStep, state)
         self._save()
 

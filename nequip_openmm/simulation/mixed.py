@@ -37,6 +37,9 @@ class Mixed(Settings):
     inner_steps: int = Field(1, ge=1, le=100)
     """Steps of the force field's forces in each time step of the potential's (multiple time steps); nve and langevin only."""
 
+    contraction: int | None = Field(None, ge=1)
+    """With ring polymers: on so many beads the force field's nonbonded forces are computed; None: on all of them."""
+
     @field_validator("forcefield", "residues", "atoms", mode="before")
     @classmethod
     def _one_is_a_list_of_one(cls, value: Any) -> Any:
@@ -48,6 +51,8 @@ class Mixed(Settings):
             raise ValueError(
                 "give either residues or atoms: what the potential describes; without a force field it is everything"
             )
+        if self.contraction is not None and self.coupling < 1.0:
+            raise ValueError(f"contraction = {self.contraction}: it goes with coupling = 1 only")
         return self
 
     def with_files(self, folder: Path | None = None) -> Mixed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nequip_openmm._version import __version__
 from nequip_openmm.simulation.schedule import Schedule, Span, Values
+from nequip_openmm.simulation.script_ring import ring_start, ring_steps, ring_transfer
 from nequip_openmm.simulation.script_system import (
     friction_lines,
     integrator_class,
@@ -48,11 +49,16 @@ def simulate_script(
         _minimisation(spec),
         _start(spec, first),
         _reporters(spec, first),
+        ring_steps(spec) if spec.beads > 1 else "",
         _next_stage(spec) if others else "",
         _steps(spec, schedule, first),
     ]
     for before, phase in zip(schedule.phases, others):
-        parts += [_stage(spec, phase, before), _reporters_of(phase), _steps(spec, schedule, phase)]
+        parts += [
+            _stage(spec, phase, before),
+            _reporters_of(spec, phase),
+            _steps(spec, schedule, phase),
+        ]
     return "\n".join(part for part in parts if part)
 
 
@@ -65,9 +71,11 @@ def _head(spec: SimulationSpec, schedule: Schedule) -> str:
     classes |= {"Vec3"} if _has_barostat(phases) and spec.barostat == "anisotropic" else set()
     classes |= {"VerletIntegrator"} if spec.minimise and spec.dtype == "auto" else set()
     writer = "XTCReporter" if spec.trajectory_format == "xtc" else "DCDReporter"
-    app = sorted({writer, "PDBFile", "Simulation", "StateDataReporter", *from_app})
+    app = {writer, "PDBFile", "Simulation", *from_app}
+    app |= {"StateDataReporter"} if spec.beads == 1 else set()
     units = {"femtoseconds", "kelvin"}
-    units |= {"picosecond"} if any(phase.has_thermostat for phase in phases) else set()
+    has_friction = spec.beads > 1 or any(phase.has_thermostat for phase in phases)
+    units |= {"picosecond"} if has_friction else set()
     units |= {"bar"} if _has_barostat(phases) else set()
     units |= {"kilojoules_per_mole", "nanometer"} if spec.minimise else set()
     if any(integrator_class(spec, phase) == "MTSLangevinIntegrator" for phase in phases):
@@ -83,7 +91,7 @@ Written by nequip-openmm {__version__} from spec.yaml.
 from pathlib import Path
 
 from openmm import {", ".join(sorted(classes))}
-from openmm.app import {", ".join(app)}
+from openmm.app import {", ".join(sorted(app))}
 from openmm.unit import {", ".join(sorted(units))}
 {ml_package}
 from nequip_openmm import NequIPPotential
@@ -153,6 +161,8 @@ def _indented(line: str) -> str:
 
 
 def _start(spec: SimulationSpec, first: Phase) -> str:
+    if spec.beads > 1:
+        return ring_start(spec, first.temperature)
     return f"""simulation.context.setVelocitiesToTemperature({first.temperature!r} * kelvin, {spec.seed})
 """
 
@@ -161,8 +171,10 @@ def _reporters(spec: SimulationSpec, first: Phase) -> str:
     writer, name = ("XTCReporter", "trajectory.xtc")
     if spec.trajectory_format != "xtc":
         writer, name = ("DCDReporter", "trajectory.dcd")
-    return f"""trajectory = {writer}(str(output / "{name}"), {spec.trajectory_interval}, enforcePeriodicBox=False)
-thermo = StateDataReporter(
+    trajectory = f'trajectory = {writer}(str(output / "{name}"), {spec.trajectory_interval}, enforcePeriodicBox=False)\n'
+    if spec.beads > 1:
+        return trajectory + _reporters_of(spec, first)
+    return f"""{trajectory}thermo = StateDataReporter(
     str(output / "thermo.csv"),
     {spec.thermo_interval},
     step=True,
@@ -172,10 +184,12 @@ thermo = StateDataReporter(
     totalEnergy=True,
     temperature=True,  # K
 )
-{_reporters_of(first)}"""
+{_reporters_of(spec, first)}"""
 
 
-def _reporters_of(phase: Phase) -> str:
+def _reporters_of(spec: SimulationSpec, phase: Phase) -> str:
+    if spec.beads > 1:
+        return f"saves_frames = {phase.save_frames}\n"
     return f"simulation.reporters = {'[thermo, trajectory]' if phase.save_frames else '[thermo]'}\n"
 
 
@@ -191,7 +205,7 @@ def next_stage(before, integrator):
     after.context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
     after.context.setPositions(state.getPositions(asNumpy=True))
     after.context.setVelocities(state.getVelocities(asNumpy=True))
-    after.context.setTime(state.getTime())
+{ring_transfer(spec) if spec.beads > 1 else ""}    after.context.setTime(state.getTime())
     after.currentStep = before.currentStep
 {_indented(scale_line(spec).replace("simulation.", "after."))}    return after
 
@@ -236,7 +250,7 @@ def _steps(spec: SimulationSpec, schedule: Schedule, phase: Phase) -> str:
         else:
             lines += _settings(spec, phase, now, span.values)
             time = spec.time_ps(span.end - span.begin)
-            lines += f"simulation.step({span.end - span.begin})  # {time:g} ps\n"
+            lines += f"{_step(spec)}({span.end - span.begin})  # {time:g} ps\n"
         now = span.values  # a ramp leaves another temperature, which the next span sets anew
         if span.is_ramp:
             now = now._replace(temperature=float("nan"))
@@ -252,19 +266,20 @@ def _ramp(spec: SimulationSpec, span: Span) -> str:
     done = simulation.currentStep - {begin}
     temperature = {phase.temperature!r} + {difference} * (done // {stair} * {stair}) / {length}
     {temperature_line(spec, phase)}
-{barostat}    simulation.step(min({stair} - done % {stair}, {span.end} - simulation.currentStep))
+{barostat}    {_step(spec)}(min({stair} - done % {stair}, {span.end} - simulation.currentStep))
 """
 
 
 def _settings(spec: SimulationSpec, phase: Phase, before: Values, after: Values) -> str:
     """Return the lines that change settings, as orders did."""
     lines = ""
-    if after.temperature != before.temperature:
+    has_bath = phase.has_thermostat or phase.beads > 1  # the springs of a ring have a temperature
+    if has_bath and after.temperature != before.temperature:
         lines += f"temperature = {after.temperature!r}\n{temperature_line(spec, phase)}\n"
         lines += f"{_barostat_temperature(spec)}\n" if phase.has_barostat else ""
-    if after.friction != before.friction:
+    if has_bath and after.friction != before.friction:
         lines += friction_lines(spec, phase, after.friction)
-    if after.pressure != before.pressure:
+    if phase.has_barostat and after.pressure != before.pressure:
         axes = "XYZ" if spec.barostat == "anisotropic" else ("",)
         for axis in axes:
             name = f"{_BAROSTATS[spec.barostat]}.Pressure{axis}()"
@@ -275,6 +290,10 @@ def _settings(spec: SimulationSpec, phase: Phase, before: Values, after: Values)
 def _barostat_temperature(spec: SimulationSpec) -> str:
     name = f"{_BAROSTATS[spec.barostat]}.Temperature()"
     return f"simulation.context.setParameter({name}, temperature)"
+
+
+def _step(spec: SimulationSpec) -> str:
+    return "simulation.step" if spec.beads == 1 else "make_steps"
 
 
 def _has_barostat(phases: tuple[Phase, ...]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nequip_openmm.simulation.mixed import Mixed
 from nequip_openmm.simulation.platforms import choose_backend, model_device
+from nequip_openmm.simulation.script_ring import ring_lines
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.stages import Phase
 from nequip_openmm.units import FS_TO_PS
@@ -64,6 +65,8 @@ def scale_line(spec: SimulationSpec) -> str:
 def integrator_class(spec: SimulationSpec, phase: Phase) -> str:
     """Return the name of the integrator's class."""
     is_nested = spec.mixed is not None and spec.mixed.inner_steps > 1
+    if spec.beads > 1:
+        return "RPMDIntegrator"
     if not phase.has_thermostat:
         return "MTSIntegrator" if is_nested else "VerletIntegrator"
     if phase.thermostat == "nose-hoover":
@@ -73,6 +76,8 @@ def integrator_class(spec: SimulationSpec, phase: Phase) -> str:
 
 def integrator_lines(spec: SimulationSpec, phase: Phase) -> str:
     """Return the lines that make the integrator of a stage."""
+    if spec.beads > 1:
+        return ring_lines(spec, phase)
     name, step = integrator_class(spec, phase), f"{spec.timestep!r} * femtoseconds"
     groups = f", [(1, 1), (0, {_inner(spec)})]" if name.startswith("MTS") else ""
     if not phase.has_thermostat:
@@ -120,10 +125,12 @@ def _plain(spec: SimulationSpec, platform: str) -> str:
     options += ", moleculesFromTopology=True" if spec.molecules else ""
     options += f", periodic={spec.periodic!r}" if spec.periodic is not None else ""
     options += ', scaleParameter="scale"' if spec.scale != 1.0 else ""
+    is_kept = spec.beads == 1
+    at_rest = "; the centre of mass is kept at rest" if is_kept else ""
     return f'''
 def make_system(potential):
-    """Return a System whose only interaction is the potential; the centre of mass is kept at rest."""
-    return potential.createSystem(topology, removeCMMotion=True{options})
+    """Return a System whose only interaction is the potential{at_rest}."""
+    return potential.createSystem(topology, removeCMMotion={is_kept}{options})
 '''
 
 
@@ -137,6 +144,12 @@ def _mixed(spec: SimulationSpec, mixed: Mixed, platform: str, ml: list[int]) -> 
         if isinstance(force, CustomCVForce):
             names = [force.getGlobalParameterName(i) for i in range(force.getNumGlobalParameters())]
             force.setGlobalParameterDefaultValue(names.index("lambda_interpolate"), {mixed.coupling!r})"""
+    at_rest = "" if spec.beads == 1 else "\n        removeCMMotion=False,"
+    contraction = """
+    for force in system.getForces():  # a group of their own, which is computed on fewer beads
+        if isinstance(force, NonbondedForce):
+            force.setForceGroup(2)"""
+    contraction = contraction if mixed.contraction is not None else ""
     return f'''
 ml = {ml}  # the atoms that the potential describes
 field = ForceField({", ".join(names)})
@@ -151,14 +164,14 @@ def make_system(potential):
         nonbondedCutoff={mixed.cutoff!r} * 0.1,
         constraints={_CONSTRAINTS[mixed.constraints]},
         rigidWater={mixed.rigid_water},
-        hydrogenMass={spec.hydrogen_mass!r},
+        hydrogenMass={spec.hydrogen_mass!r},{at_rest}
     )
     for force in mm.getForces():  # right also where a molecule is split over the boundary
         if isinstance(force, NonbondedForce) and is_periodic:
             force.setExceptionsUsePeriodicBoundaryConditions(True)
     options = {{"forceGroup": 1, "interpolate": {mixed.coupling < 1.0}, "backend": {_backend(spec, platform)!r}}}
     ml_potential = MLPotential("nequip-openmm", modelPath=potential.potential)
-    system = ml_potential.createMixedSystem(topology, mm, ml, **options){coupling if mixed.coupling < 1.0 else ""}
+    system = ml_potential.createMixedSystem(topology, mm, ml, **options){coupling if mixed.coupling < 1.0 else ""}{contraction}
     bonds = HarmonicBondForce()  # without strength: barostats move whole molecules
     for first, second in topology.bonds():
         if first.index in ml and second.index in ml:

@@ -75,6 +75,9 @@ class SimulationSpec(Settings):
     seed: int = Field(1, ge=1, le=LARGEST_SEED)
     """Seed of the velocities, the thermostat and the barostat."""
 
+    beads: int = Field(1, ge=1, le=1024)
+    """Beads of the ring polymer that every atom becomes (RPMD): quantum nuclei; 1 is classical. nvt has the thermostat PILE."""
+
     # --- start ----------------------------------------------------------------------------------------
     minimise: bool = False
     """Whether to relax the structure before the dynamics."""
@@ -158,6 +161,17 @@ class SimulationSpec(Settings):
         is_chain = any(p.has_thermostat and p.thermostat == "nose-hoover" for p in self.phases)
         if self.mixed.inner_steps > 1 and is_chain:
             raise ValueError("mixed.inner_steps: a Nosé-Hoover thermostat has none; use langevin")
+        if self.mixed.inner_steps > 1 and self.beads > 1:
+            raise ValueError(f"mixed.inner_steps: beads = {self.beads} have none; leave it out")
+        if self.mixed.contraction is not None and self.mixed.contraction >= self.beads:
+            raise ValueError(
+                f"mixed.contraction = {self.mixed.contraction}: it must be less than the number of beads, {self.beads}"
+            )
+
+    @property
+    def has_one_energy(self) -> bool:
+        """Whether all forces follow from one energy; those of contracted ring polymers do from another than that of the beads."""
+        return self.mixed is None or self.mixed.contraction is None
 
     @property
     def trajectory_name(self) -> str:

@@ -80,6 +80,8 @@ class Phase:
         1/ps and bar.
     seed
         Of thermostat and barostat.
+    beads
+        Of the ring polymer that every atom is; 1 is classical.
     """
 
     number: int
@@ -94,6 +96,7 @@ class Phase:
     pressure: float
     save_frames: bool
     seed: int
+    beads: int = 1
 
     @property
     def has_thermostat(self) -> bool:
@@ -128,7 +131,7 @@ class Phase:
         )
 
     def check(self, where: str) -> None:
-        """Raise `ValueError` for a ramp without thermostat, and for a barostat or a chain at absolute zero."""
+        """Raise `ValueError` for settings that do not go together, such as a barostat at absolute zero."""
         is_cold = 0 in (self.temperature, self.temperature_end)
         if self.temperature_end is not None and not self.has_thermostat:
             raise ValueError(
@@ -141,6 +144,22 @@ class Phase:
         if is_cold and self.has_thermostat and self.thermostat == "nose-hoover":
             raise ValueError(
                 f"{where}temperature = 0: a Nosé-Hoover thermostat needs more than 0 K; use langevin"
+            )
+        if self.beads > 1:
+            self._check_ring(where, is_cold)
+
+    def _check_ring(self, where: str, is_cold: bool) -> None:
+        if is_cold:
+            raise ValueError(
+                f"{where}temperature = 0: beads = {self.beads} need more than 0 K, as their springs do"
+            )
+        if self.has_barostat:
+            raise ValueError(
+                f"{where}ensemble = npt: beads = {self.beads} have no barostat here; use nvt or nve, or nequip-openmm pimd"
+            )
+        if self.has_thermostat and self.thermostat == "nose-hoover":
+            raise ValueError(
+                f"{where}thermostat = nose-hoover: beads = {self.beads} have the thermostat PILE; use langevin"
             )
 
 
@@ -163,6 +182,7 @@ def phases_of(spec: SimulationSpec) -> tuple[Phase, ...]:
             pressure=spec.pressure if stage.pressure is None else stage.pressure,
             save_frames=stage.save_frames,
             seed=(spec.seed - 1 + number) % LARGEST_SEED + 1,
+            beads=spec.beads,
         )
         begin, temperature = phase.end, phase.final_temperature
         found.append(phase)

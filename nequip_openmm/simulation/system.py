@@ -15,6 +15,7 @@ from nequip_openmm.simulation.platforms import (
     choose_platform,
     platform_properties,
 )
+from nequip_openmm.simulation.ring import RingSimulation, beads_nm, refuse_rigid, set_beads
 from nequip_openmm.simulation.schedule import Values
 from nequip_openmm.simulation.spec import SimulationSpec
 from nequip_openmm.simulation.stages import Phase
@@ -55,7 +56,7 @@ def make_system(
         return make_mixed_system(spec, spec.mixed, topology, potential)
     return NequIPPotential(potential).createSystem(
         topology,
-        removeCMMotion=True,
+        removeCMMotion=spec.beads == 1,  # every bead would be kept at rest by itself
         hydrogenMass=spec.hydrogen_mass,
         moleculesFromTopology=spec.molecules,
         backend=choose_backend(spec).name,
@@ -80,10 +81,13 @@ def make_simulation(
         system.setDefaultPeriodicBoxVectors(*vectors)
     if phase.has_barostat:
         system.addForce(make_barostat(spec, phase))
+    if spec.beads > 1:
+        refuse_rigid(system)
     platform, properties = _platform(spec)
     integrator = make_integrator(spec, phase)
+    kind = app.Simulation if spec.beads == 1 else RingSimulation
     try:
-        simulation = app.Simulation(structure.topology, system, integrator, platform, properties)
+        simulation = kind(structure.topology, system, integrator, platform, properties)
     except openmm.OpenMMException as error:
         raise BackendError(
             f"platform {platform.getName()}: OpenMM cannot use it: {error}"
@@ -96,6 +100,7 @@ def make_simulation(
 def enter_phase(simulation: app.Simulation, spec: SimulationSpec, phase: Phase) -> None:
     """Give a simulation integrator and barostat of its next phase; it goes on from its positions, velocities, cell and step."""
     state = simulation.context.getState(positions=True, velocities=True)
+    beads = beads_nm(simulation) if isinstance(simulation, RingSimulation) else None
     step, system = simulation.currentStep, simulation.system
     for index in reversed(range(system.getNumForces())):
         if isinstance(system.getForce(index), BAROSTATS):
@@ -109,6 +114,8 @@ def enter_phase(simulation: app.Simulation, spec: SimulationSpec, phase: Phase) 
     context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
     context.setPositions(state.getPositions(asNumpy=True))
     context.setVelocities(state.getVelocities(asNumpy=True))
+    if beads is not None:
+        set_beads(simulation, **beads)
     context.setTime(state.getTime())
     _set_scale(context, spec)
     simulation.currentStep = step
@@ -141,7 +148,7 @@ def apply_values(
 ) -> None:
     """Set thermostat and barostat of a running simulation."""
     context = simulation.context
-    if phase.has_thermostat:
+    if phase.has_thermostat or phase.beads > 1:  # the springs of a ring have a temperature
         set_bath(simulation.integrator, spec, phase, values)
     known = context.getParameters()
     for name in (barostat.Temperature() for barostat in BAROSTATS):

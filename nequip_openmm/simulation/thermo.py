@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import openmm
@@ -24,6 +25,7 @@ __all__ = [
     "COLUMNS",
     "Sample",
     "Thermometer",
+    "beads_of",
     "degrees_of_freedom",
     "forces_ev_per_angstrom",
     "positions_angstrom",
@@ -100,7 +102,8 @@ class Thermometer:
         self._conserves_energy = conserves_energy
         self._n_massive = sum(mass > 0 for mass in masses_amu(system))
         self._bath_ev = bath_ev
-        self._is_rigid = system.getNumConstraints() > 0 or any(m == 0 for m in masses_amu(system))
+        is_rigid = system.getNumConstraints() > 0 or any(m == 0 for m in masses_amu(system))
+        self._has_pressure = self._is_periodic and not is_rigid
         self._stage = stage
 
     def measure(self, step: int, state: openmm.State, context: openmm.Context) -> Sample:
@@ -110,7 +113,7 @@ class Thermometer:
         bonds and virtual sites, leave it undefined.
         """
         potential, forces = potential_ev(state), forces_ev_per_angstrom(state)
-        kinetic = _ev(state.getKineticEnergy())
+        kinetic = kinetic_ev(state)
         volume = _volume_angstrom3(state) if self._is_periodic else None
         return Sample(
             step=step,
@@ -124,7 +127,7 @@ class Thermometer:
             if volume is None
             else self._mass / volume * AMU_PER_ANGSTROM3_TO_G_PER_CM3,
             pressure_bar=None
-            if volume is None or self._is_rigid
+            if volume is None or not self._has_pressure
             else self._pressure(kinetic, volume, state, context),
             max_force_eV_per_A=max_norm(forces),
             rms_force_eV_per_A=root_mean_square(forces),
@@ -197,6 +200,16 @@ def forces_ev_per_angstrom(state: openmm.State) -> FloatArray:
 def potential_ev(state: openmm.State) -> float:
     """Return the potential energy in eV."""
     return _ev(state.getPotentialEnergy())
+
+
+def kinetic_ev(state: openmm.State) -> float:
+    """Return the kinetic energy in eV, at the time of the positions."""
+    return _ev(state.getKineticEnergy())
+
+
+def beads_of(state: Any) -> Sequence[openmm.State]:
+    """Return the states of all beads of a ring polymer; of a classical system itself."""
+    return getattr(state, "beads", (state,))
 
 
 def kinetic_ev_of_velocities(state: openmm.State, masses: FloatArray) -> float:

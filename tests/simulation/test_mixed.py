@@ -107,8 +107,9 @@ def _repeated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[bytearray,
         {"ensemble": "nve", "mixed": _mixed(inner_steps=4)},
         {"mixed": _mixed("amber14/tip4pew.xml", coupling=0.3)},
         {"scale": 0.5, "periodic": False},
+        {"beads": 4, "timestep": 0.2, "mixed": _mixed(rigid_water=False, contraction=1)},
     ],
-    ids=["nve", "virtual sites", "scale"],
+    ids=["nve", "virtual sites", "scale", "ring polymer with a contraction"],
 )
 def test_script_and_resume_repeat_the_run_bit_for_bit(
     make_spec: MakeSpec,
@@ -221,3 +222,12 @@ def test_settings_that_do_not_go_together_are_refused(model_file: Path, solvated
     ):
         found = dry_run(settings | more)
         assert any(message in problem["msg"] for problem in found.errors)
+
+
+def test_ring_polymers_have_no_rigid_water(
+    make_spec: MakeSpec, solvated: Path, tmp_path: Path
+) -> None:
+    spec = make_spec(structure=solvated, mixed=_mixed(), beads=2)
+    with pytest.raises(ConfigError, match="in mixed set rigid_water: false"):
+        run_simulation(spec, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

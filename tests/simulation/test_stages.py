@@ -177,7 +177,10 @@ def test_the_script_knows_what_was_ordered(
 ) -> None:
     spec = make_spec(
         structure=box_file, steps=None, ensemble="npt", barostat_interval=3, checkpoint_interval=5,
-        stages=[{"steps": 30, "temperature_end": 500}, {"steps": 30, "thermostat": "nose-hoover"}],
+        stages=[
+            {"steps": 30, "temperature_end": 500}, {"steps": 30, "thermostat": "nose-hoover"},
+            {"steps": 10, "ensemble": "nve"},
+        ],
     )  # fmt: skip
     orders: Any = _OrdersAt(
         tmp_path / "run",
