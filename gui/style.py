@@ -138,6 +138,7 @@ QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { background: $s
 QSlider:horizontal { min-height: 20px; }
 QSlider::groove:horizontal { height: 4px; background: $sunken; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
+QSlider::sub-page:horizontal:disabled { background: $border_strong; }
 QSlider::handle:horizontal { background: $surface; border: 1px solid $border_strong; width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; }
 QSlider::handle:horizontal:focus, QSlider::handle:horizontal:hover { border: 1px solid $accent; }
 

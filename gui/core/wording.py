@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
-__all__ = ["count", "duration", "size"]
+__all__ = ["count", "duration", "short_path", "size"]
 
 
 def count(number: int) -> str:
@@ -37,3 +38,11 @@ def size(n_bytes: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
+
+
+def short_path(path: Path) -> str:
+    """Return a path with ``~`` for the user's home."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except ValueError:
+        return str(path)

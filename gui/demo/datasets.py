@@ -45,9 +45,7 @@ def methanol_dataset(
 ) -> OpenDataset:
     """Return as many frames of methanol."""
     atoms = methanol()
-    return _dataset(
-        _Source(path, atoms.numbers, atoms.positions, "CH4O", -3140.9), n_frames, seed
-    )
+    return _dataset(_Source(path, atoms.numbers, atoms.positions, "CH4O", -3140.9), n_frames, seed)
 
 
 def _dataset(source: _Source, n_frames: int, seed: int) -> OpenDataset:
@@ -172,7 +170,7 @@ def _histogram(arrays: dict[str, NDArray[Any]], name: str) -> dict[str, Any]:
     low, high = float(values.min()), float(values.max())
     edges = np.linspace(low, high, N_BINS + 1)
     if name == "neighbours":
-        edges = np.arange(low - 0.5, high + 1.0)
+        edges = np.arange(low - 2.5, high + 3.0)
     bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     arrays[f"{name}_bins"] = bins.astype(np.uint8)
     return {"edges": edges.tolist(), "counts": np.bincount(bins, minlength=len(edges) - 1).tolist()}

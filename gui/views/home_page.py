@@ -6,16 +6,18 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from gui.core.kinds import FileKind, kind_of_file
+from gui.core.wording import short_path
 from gui.session import Session
 from gui.theme import UNIT, theme
 from gui.views.common.buttons import button
 from gui.views.common.card import Card
-from gui.views.common.icons import icon, pixmap
+from gui.views.common.icons import IconLabel, pixmap
 from gui.views.common.labels import Elided, clear, label
 from gui.views.common.page import Page, PageState
+from gui.views.common.scrolling import Scrolling
 from gui.views.computer import ComputerCard
 
 __all__ = ["HomePage"]
@@ -105,8 +107,7 @@ class HomePage(Page):
         column.addLayout(lower)
         column.addStretch(1)
         content.setMaximumWidth(140 * UNIT)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
+        area = Scrolling()
         area.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         area.setWidget(content)
         layout = QVBoxLayout(self)
@@ -178,22 +179,16 @@ class HomePage(Page):
         made = button("", lambda: self.session.open_file(path), role="row", tip=str(path))
         made.setAccessibleName(f"Open {path.name}, {WORDS.get(kind, 'file')}, in {path.parent}")
         made.setMinimumHeight(4 * UNIT)
-        picture = QLabel()
-        picture.setPixmap(icon(ICONS.get(kind, "file")).pixmap(16, 16))
         layout = QHBoxLayout(made)
         layout.setContentsMargins(UNIT, 0, UNIT, 0)
         layout.setSpacing(UNIT)
-        layout.addWidget(picture)
+        layout.addWidget(IconLabel(ICONS.get(kind, "file")))
         layout.addWidget(label(path.name))
-        layout.addWidget(Elided(_short(path.parent), "caption", Qt.TextElideMode.ElideMiddle), 1)
+        layout.addWidget(
+            Elided(short_path(path.parent), "caption", Qt.TextElideMode.ElideMiddle), 1
+        )
         layout.addWidget(label(WORDS.get(kind, ""), "caption"))
         return made
-
-
-def _short(folder: Path) -> str:
-    home = str(Path.home())
-    text = str(folder)
-    return "~" + text.removeprefix(home) if text.startswith(home) else text
 
 
 if __name__ == "__main__":

@@ -137,8 +137,12 @@ class MainWindow(QMainWindow):
             page.show_mode(mode)
 
     def show_job(self, job: Job) -> None:
-        """Bring a job's page to the front and let it show the job."""
-        self.show_page(PAGE_OF_JOB[job.kind])
+        """Bring a job's page to the front; it hears of the job by itself unless it is made only now."""
+        name = PAGE_OF_JOB[job.kind]
+        is_new = name not in self._pages
+        self.show_page(name)
+        if is_new and self.current_page is not None:
+            self.current_page.show_job(job)
 
     def _load(self, name: str) -> QWidget:
         entry = PAGES[name]

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.core.wording import short_path
 from gui.session import Session
 from gui.theme import UNIT
 from gui.views.common.buttons import button
@@ -38,7 +39,7 @@ class PreferencesDialog(QDialog):
         self._session = session
         self.setWindowTitle("Preferences")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(64 * UNIT)
+        self.setMinimumWidth(80 * UNIT)
         form = QFormLayout()
         form.setHorizontalSpacing(3 * UNIT)
         form.setVerticalSpacing(2 * UNIT)
@@ -53,7 +54,8 @@ class PreferencesDialog(QDialog):
         layout.setContentsMargins(3 * UNIT, 3 * UNIT, 3 * UNIT, 2 * UNIT)
         layout.setSpacing(3 * UNIT)
         layout.addLayout(form)
-        layout.addWidget(label(f"Kept in {session.settings.path}", "caption", wraps=True))
+        kept = short_path(session.settings.path)
+        layout.addWidget(label(f"Kept in {kept}", "caption", wraps=True))
         layout.addWidget(box)
 
     def _theme(self) -> QWidget:

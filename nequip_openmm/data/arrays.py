@@ -39,7 +39,7 @@ FloatArray = NDArray[np.float64]
 
 INDEX = "dataset.json"
 ARRAYS = ("offsets", "numbers", "positions", "cells", "pbc", "energies", "forces", "stresses")
-N_BINS = 48
+N_BINS, FEWEST_BINS = 48, 5
 NO_BIN = 255
 
 
@@ -95,6 +95,8 @@ def bins_of(values: NDArray[Any]) -> tuple[FloatArray, NDArray[np.uint8]]:
 def _edges(low: float, high: float, are_counts: bool) -> FloatArray:
     """Return bin edges; those of whole numbers lie half-way between them."""
     if are_counts:
+        while high - low + 1.0 < FEWEST_BINS:  # few different numbers stand in the middle
+            low, high = low - 1.0, high + 1.0
         step = max(1, int(np.ceil((high - low + 1.0) / N_BINS)))
         return np.arange(low - 0.5, high + 0.5 + step, step)
     margin = 1e-6 * max(abs(low), abs(high), 1e-6)

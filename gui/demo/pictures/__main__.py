@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the names of all scenes")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(SCENES))
+        sys.stdout.write("\n".join([*SCENES, ""]))
         return
     unknown = sorted(set(options.names) - set(SCENES))
     if unknown:
@@ -31,7 +32,7 @@ def main() -> None:
         if options.update:
             looks = tuple(k for k in looks if (options.folder / file_name(name, k)).exists())
         for path in draw([name], options.folder, looks) if looks else ():
-            print(f"{path.stat().st_size / 1000:6.0f} kB  {path}")
+            sys.stdout.write(f"{path.stat().st_size / 1000:6.0f} kB  {path}\n")
 
 
 if __name__ == "__main__":

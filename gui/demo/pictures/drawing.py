@@ -12,6 +12,7 @@ from PySide6.QtGui import QImageWriter, QPixmap
 from PySide6.QtWidgets import QApplication
 
 from gui.demo.pictures import data, home, quantum, runs, simulate, train
+from gui.demo.pictures.palette import with_palette
 from gui.demo.pictures.stage import Scene, Stage, calm
 from gui.theme import Choice, theme
 
@@ -23,6 +24,9 @@ SCENES: dict[str, Scene] = {
     for name, scene in module.SCENES.items()
 }
 """Every page in every state, by the name of its picture."""
+
+WITH_NEWS = {"home-used"}
+"""Pictures with the news in the corner; they would hide what the others are about."""
 
 SMALLEST = 100  # of what a writer of PNG files can be asked for
 
@@ -50,9 +54,11 @@ def draw(
     application.setStyle("Fusion")  # type: ignore[union-attr]
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="nequip-openmm-pictures-") as home_folder:
-            with calm(Path(home_folder)) as played:
-                yield from _draw(SCENES[name], name, Stage(Path(home_folder), played), folder, looks)
+        with (
+            tempfile.TemporaryDirectory(prefix="nequip-openmm-pictures-") as made,
+            calm(Path(made)) as played,
+        ):
+            yield from _draw(SCENES[name], name, Stage(Path(made), played), folder, looks)
 
 
 def _draw(
@@ -61,6 +67,8 @@ def _draw(
     try:
         theme().choose(looks[0])
         drawn = scene(stage) or stage.window
+        if name not in WITH_NEWS:
+            stage.hush()
         for look in looks:
             theme().choose(look)
             stage.settle()
@@ -73,6 +81,6 @@ def _draw(
 def _write(picture: QPixmap, path: Path) -> Path:
     writer = QImageWriter(str(path), b"png")
     writer.setCompression(SMALLEST)
-    if not writer.write(picture.toImage()):
+    if not writer.write(with_palette(picture.toImage())):
         raise OSError(f"{path}: {writer.errorString()}")
     return path

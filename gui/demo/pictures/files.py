@@ -15,7 +15,14 @@ from gui.demo.molecules import DemoAtoms, methanol, water
 if TYPE_CHECKING:
     from gui.demo.pictures.stage import Stage
 
-__all__ = ["boxed_water", "model_file", "preview_of", "structure_file", "training_file", "write_frames"]
+__all__ = [
+    "boxed_water",
+    "model_file",
+    "preview_of",
+    "structure_file",
+    "training_file",
+    "write_frames",
+]
 
 
 def model_file(
@@ -100,5 +107,7 @@ def _pdb(atoms: DemoAtoms) -> str:
     for k, (number, (x, y, z)) in enumerate(zip(atoms.numbers, atoms.positions), 1):
         symbol = chemical_symbols[number]
         place = f"{x:8.3f}{y:8.3f}{z:8.3f}"
-        lines.append(f"HETATM{k:5d} {symbol:<4s} MOL A   1    {place}  1.00  0.00          {symbol:>2s}")
+        lines.append(
+            f"HETATM{k:5d} {symbol:<4s} MOL A   1    {place}  1.00  0.00          {symbol:>2s}"
+        )
     return "\n".join([*lines, "END"]) + "\n"

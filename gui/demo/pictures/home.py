@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QWidget
 from gui.demo.pictures.files import boxed_water, model_file, structure_file, training_file
 from gui.demo.pictures.stage import NOW, Scene, Stage
 from gui.demo.runs import write_train
-from gui.views.common.banner import Banner
 
 __all__ = ["SCENES"]
 
@@ -41,16 +40,6 @@ def _start_jobs(stage: Stage) -> None:
         {"ev": "warning", "code": "duplicates", "msg": "4 frames are copies of others; they weigh twice", "t": NOW - 408},
         {"ev": "progress", "done": 3973, "total": 11600, "eta_s": 790.0, "epoch": 137, "epochs": 400},
     ])  # fmt: skip
-    start("md", {}, "methanol-2fs")
-    stage.tell("md", [
-        {"ev": "hello", "kind": "md", "pid": 4180, "t": NOW - 61},
-        {"ev": "status", "state": "running", "t": NOW - 55},
-        {"ev": "progress", "done": 800, "total": 50_000, "eta_s": 41.0, "ns_per_day": 38.2},
-        {"ev": "error", "code": "blow-up", "title": "the temperature rose above 3,000 K at step 812", "detail": "",
-         "hint": "Likely causes: a time step that is too long, a strained start.", "step": 812, "last_good_step": 800},
-        {"ev": "done", "reason": "failed", "step": 800},
-    ])  # fmt: skip
-    stage.end("md", 3)
     start("md", {}, "water-npt")
     stage.tell("md", [
         {"ev": "hello", "kind": "md", "pid": 4211, "t": NOW - 48},
@@ -58,11 +47,21 @@ def _start_jobs(stage: Stage) -> None:
         {"ev": "progress", "done": 24_800, "total": 100_000, "eta_s": 372.0, "ns_per_day": 8.6},
     ])  # fmt: skip
 
+    start("md", {}, "methanol-2fs")
+    stage.tell("md", [
+        {"ev": "hello", "kind": "md", "pid": 4180, "t": NOW - 39},
+        {"ev": "status", "state": "running", "t": NOW - 31},
+        {"ev": "progress", "done": 800, "total": 50_000, "eta_s": 41.0, "ns_per_day": 38.2},
+        {"ev": "error", "code": "blow-up", "title": "the temperature rose above 3,000 K at step 812", "detail": "",
+         "hint": "Likely causes: a time step that is too long, a strained start.", "step": 812, "last_good_step": 800},
+        {"ev": "done", "reason": "failed", "step": 800},
+    ])  # fmt: skip
+    stage.end("md", 3)
+
 
 def _log(stage: Stage) -> None:
     _used(stage)
-    for toast in stage.window.toasts.findChildren(Banner):
-        toast.closed.emit()
+    stage.hush()
     stage.window.toggle_log()
 
 

@@ -73,7 +73,9 @@ def _run(stage: Stage, part: float = 0.42, steps: int = STEPS) -> tuple[Any, Fak
         run.event("driver", number=1, state=state, pid=4242)
     run.event("status", state="running")
     run.write(int(part * steps / run.thermo_interval))
-    run.event("progress", done=run.step, total=steps, eta_s=(steps - run.step) * 0.012, ns_per_day=1.8)
+    run.event(
+        "progress", done=run.step, total=steps, eta_s=(steps - run.step) * 0.012, ns_per_day=1.8
+    )
     quantum.model.run.refresh_all()
     quantum.run.kinetic.draw_means()
     return quantum, run
@@ -97,8 +99,9 @@ def _finished(stage: Stage) -> None:
 
 
 def _driver_died(stage: Stage) -> None:
-    _, run = _run(stage, 0.3)
+    quantum, run = _run(stage, 0.3)
     run.event("driver", number=1, state="given-up", msg=DIED)
+    quantum.model.run._clock = lambda: 59.0
 
 
 def _failed(stage: Stage) -> None:

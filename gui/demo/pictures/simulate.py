@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from gui.demo.molecules import DemoAtoms, methanol
-from gui.demo.pictures.files import boxed_water, model_file, preview_of, structure_file, write_frames
+from gui.demo.pictures.files import (
+    boxed_water,
+    model_file,
+    preview_of,
+    structure_file,
+    write_frames,
+)
 from gui.demo.pictures.stage import NOW, Scene, Stage
 from gui.demo.simulation import demo_events
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import delete
 
@@ -20,6 +21,7 @@ from gui.session import Session
 from gui.settings import SettingsStore
 from gui.theme import theme
 from gui.viewmodels import run_table
+from gui.views.common.banner import Banner
 from gui.views.common.clock import clock
 from gui.views.common.page import Page
 from gui.views.main_window import MainWindow
@@ -29,7 +31,8 @@ __all__ = ["NOW", "SIZE", "Scene", "Stage", "calm"]
 NOW = 1_773_310_800.0
 """12 March 2026, 10:20 UTC: when all pictures are taken."""
 SIZE = (1280, 800)
-SETTLED_S = 0.35
+SETTLED_S = 0.3
+LEAST_TURNS = 12
 
 Event = dict[str, Any]
 
@@ -58,9 +61,9 @@ class Played:
         """Take the place of `Process.start`."""
         self.started.append((list(arguments), process))
 
-    def find(self, word: str) -> Process:
-        """Return the newest process one of whose arguments is ``word``."""
-        return next(process for arguments, process in reversed(self.started) if word in arguments)
+    def find(self, word: str) -> tuple[list[str], Process]:
+        """Return the newest process one of whose arguments is ``word``, and all of these."""
+        return next(child for child in reversed(self.started) if word in child[0])
 
 
 @contextmanager
@@ -131,13 +134,13 @@ class Stage:
 
     def tell(self, word: str, events: Iterable[Event]) -> None:
         """Let the newest child that was started with a word tell events."""
-        process = self.played.find(word)
+        _, process = self.played.find(word)
         stamped = [{"v": 1, "t": _Clock.now, **event} for event in events]
         process.received.emit(stamped)
 
     def end(self, word: str, code: int = 0) -> None:
         """Let it end."""
-        self.played.find(word).ended.emit(code)
+        self.played.find(word)[1].ended.emit(code)
 
     def answer(self, word: str, result: Event) -> None:
         """Let a short child tell its result and end."""
@@ -149,18 +152,24 @@ class Stage:
         self.tell(word, [{"ev": "error", "code": code, "title": title, "detail": "", "hint": hint}])
         self.end(word, 2)
 
+    def hush(self) -> None:
+        """Close the news in the corner."""
+        for news in self.window.toasts.findChildren(Banner):
+            news.closed.emit()
+
     def wait(self, seconds: float) -> None:
         """Let the stopped clock go on."""
         _Clock.now += seconds
 
     def settle(self, seconds: float = SETTLED_S) -> None:
         """Let the window finish what it has begun."""
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
+        end, turns = time.perf_counter() + seconds, 0
+        while time.perf_counter() < end or turns < LEAST_TURNS:
             QApplication.processEvents()
-            time.sleep(0.005)
-        clock().tick()
-        QApplication.processEvents()
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+            clock().tick()
+            turns += 1
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Throw the window away, from the root of each tree of objects."""

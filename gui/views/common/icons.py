@@ -7,10 +7,11 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QLabel
 
 from gui.theme import theme
 
-__all__ = ["icon", "pixmap"]
+__all__ = ["IconLabel", "icon", "pixmap"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "icons"
 
@@ -65,6 +66,19 @@ def pixmap(name: str, token: str = "muted", size: int = 20) -> QPixmap:
     _renderer(name, theme().token(token)).render(painter, QRectF(0, 0, size, size))
     painter.end()
     return picture
+
+
+class IconLabel(QLabel):
+    """An icon that is only looked at; it follows a change of theme."""
+
+    def __init__(self, name: str, token: str = "muted", size: int = 16) -> None:
+        super().__init__()
+        self._picture = name, token, size
+        theme().changed.connect(self._draw)
+        self._draw()
+
+    def _draw(self) -> None:
+        self.setPixmap(pixmap(*self._picture))
 
 
 _SOURCES: dict[str, str] = {}

@@ -51,7 +51,7 @@ class JobBar(QFrame):
         layout.setContentsMargins(2 * UNIT, UNIT - 2, 2 * UNIT, UNIT - 2)
         layout.setSpacing(2 * UNIT)
         layout.addLayout(self._column, 1)
-        layout.addWidget(self._log, 0, Qt.AlignmentFlag.AlignBottom)
+        layout.addWidget(self._log, 0, Qt.AlignmentFlag.AlignVCenter)
         self.setWarnings(0)
         jobs.added.connect(self._watch)
         for job in jobs:

@@ -40,7 +40,7 @@ class JobRow(QWidget):
         self._name = button(
             job.name, lambda: self.wanted.emit(job), role="name", tip="Show this run"
         )
-        self._name.setMinimumWidth(16 * UNIT)
+        self._name.setMinimumWidth(20 * UNIT)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(12 * UNIT)

@@ -9,6 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from gui.actions import Action
+from gui.jobs import Job
 from gui.session import Session
 
 __all__ = ["Page", "PageState"]
@@ -74,6 +75,9 @@ class Page(QWidget):
 
     def show_mode(self, mode: str) -> None:
         """Show a mode of the page, such as ``quantum``; pages without modes do nothing."""
+
+    def show_job(self, job: Job) -> None:
+        """Show a run, whoever started it; pages without runs do nothing."""
 
     def actions_(self) -> list[Action]:
         """Return what can be done here, for menus and the command palette."""

@@ -84,4 +84,6 @@ def _round(value: float) -> float:
 
 
 def _written(value: float) -> str:
-    return f"{value:.3g}" if 1e-3 <= value < 1e5 else f"{value:.0e}"
+    if not 1e-3 <= value < 1e5:
+        return f"{value:.0e}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

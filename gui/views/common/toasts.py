@@ -43,7 +43,7 @@ class Toasts(QFrame):
 
     def tell(self, news: Notification) -> None:
         """Show a piece of news."""
-        toast = Banner(closable=True)
+        toast = Banner(self, closable=True)
         toast.setProperty("floats", True)
         buttons: dict[str, Callable[[], object]] = {}
         if news.detail:
@@ -67,6 +67,13 @@ class Toasts(QFrame):
         if event.type() == QEvent.Type.Resize:
             self._place()
         return False
+
+    def event(self, event: QEvent) -> bool:
+        """Grow and shrink with what is said."""
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._place()
+        return handled
 
     def _remove(self, toast: Banner) -> None:
         if toast not in self._shown:

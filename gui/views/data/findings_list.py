@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from gui.core.datasets import Finding
 from gui.views.common.buttons import IconButton
+from gui.views.common.scrolling import Scrolling
 from gui.views.data.marks import SeverityMark
 
 __all__ = ["FindingsList"]
@@ -63,8 +63,7 @@ class FindingsList(QFrame):
         self._lines = QVBoxLayout(self._list)
         self._lines.setContentsMargins(8, 0, 8, 4)
         self._lines.setSpacing(0)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
+        self._scroll = Scrolling()
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._list)
         layout = QVBoxLayout(self)

@@ -108,7 +108,7 @@ class FrameTable(QTableView):
             self.setColumnHidden(number, not is_shown)
             width = max(map(metrics.horizontalAdvance, self._frames.longest_texts(number)))
             title = bold.horizontalAdvance(column.title) + ARROW
-            mark = 16 if column.name in ("set", "finding") else 0
+            mark = 24 if column.name in ("set", "finding") else 0
             header.resizeSection(number, max(width + mark, title) + PADDING)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QDialog, QFrame, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from gui.actions import Action
 from gui.core.kinds import FileKind, kind_of_file
@@ -262,9 +262,13 @@ def _centred(form: QWidget) -> QWidget:
     inner = QVBoxLayout(card)
     inner.setContentsMargins(0, 0, 0, 0)
     inner.addWidget(form)
+    row = QHBoxLayout()
+    row.addStretch(1)
+    row.addWidget(card, 1000)
+    row.addStretch(1)
     layout = QVBoxLayout(area)
     layout.addStretch(2)
-    layout.addWidget(card)
+    layout.addLayout(row)
     layout.addStretch(3)
     layout.setContentsMargins(64, 24, 64, 24)
     return area

@@ -71,8 +71,9 @@ class AveragesModel(QAbstractTableModel):
             return list(HEADINGS)[section]
         if role == Qt.ItemDataRole.ToolTipRole:
             return list(HEADINGS.values())[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole and section:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if section else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
 

@@ -65,6 +65,7 @@ class LogTabs(QTabWidget):
         self._folder: Path | None = None
         self._names: list[str] = []
         self.setDocumentMode(True)
+        self.setAccessibleName("Logs")
 
     def setFolder(self, folder: Path | None) -> None:
         """Show the logs of another run."""

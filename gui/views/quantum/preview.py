@@ -55,6 +55,7 @@ class PreviewDialog(QDialog):
         self.setObjectName("canvas")
         self.setWindowTitle("Preview of input.xml")
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Files")
         self.tabs.setDocumentMode(True)
         for name, text in found.get("files", {}).items():
             self._add(name, text)

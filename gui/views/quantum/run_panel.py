@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from gui.core.pimd_advice import Offer
 from gui.session import Session
@@ -14,6 +14,7 @@ from gui.theme import UNIT
 from gui.viewmodels.quantum import QuantumModel
 from gui.views.common.buttons import button
 from gui.views.common.clock import clock
+from gui.views.common.scrolling import Scrolling
 from gui.views.molecule.player import MoleculePlayer
 from gui.views.quantum.averages_table import AveragesTable
 from gui.views.quantum.curves_panel import CurvesPanel
@@ -51,6 +52,7 @@ class RunPanel(QWidget):
         self.curves = CurvesPanel()
         self.logs = LogTabs()
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Parts of the run")
         self._build()
         self._connect()
         clock().register(self)
@@ -174,9 +176,8 @@ class RunPanel(QWidget):
         layout.addWidget(splitter)
         return holder
 
-    def _scrolled(self, widget: QWidget) -> QScrollArea:
-        area = QScrollArea()
-        area.setWidgetResizable(True)
+    def _scrolled(self, widget: QWidget) -> Scrolling:
+        area = Scrolling()
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidget(widget)
         widget.setContentsMargins(0, UNIT, 0, 0)

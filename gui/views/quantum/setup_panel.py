@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from gui.session import Session
 from gui.theme import UNIT, theme
@@ -16,6 +16,7 @@ from gui.views.common.card import Card
 from gui.views.common.form import SettingsForm
 from gui.views.common.icons import pixmap
 from gui.views.common.labels import label, restyle
+from gui.views.common.scrolling import Scrolling
 from gui.views.quantum.preview import PreviewDialog
 from gui.views.quantum.settings_layout import LAYOUT
 from ipi_driver.inputs.spec import PimdSpec
@@ -164,7 +165,7 @@ class SetupPanel(QWidget):
             self._model.values.get("steps"),
             self._model.values.get("timestep") or 0.25,
         )
-        text = f"{steps * timestep / 1000:g} ps" if isinstance(steps, int) else ""
+        text = f"{steps * timestep / 1000:g} ps" if isinstance(steps, int) and timestep > 0 else ""
         self.form.set_note("steps", text, "hint")
 
     def _show(self) -> None:
@@ -222,8 +223,7 @@ class SetupPanel(QWidget):
     def _build(self) -> None:
         form = Card()
         form.body.addWidget(self.form)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
+        scroll = Scrolling()
         scroll.setWidget(form)
         side = QWidget()
         column = QVBoxLayout(side)
@@ -232,8 +232,7 @@ class SetupPanel(QWidget):
         column.addWidget(self._hint_card())
         column.addWidget(self._start_card())
         column.addStretch(1)
-        beside = QScrollArea()  # for large text in a small window
-        beside.setWidgetResizable(True)
+        beside = Scrolling()  # for large text in a small window
         beside.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         beside.setWidget(side)
         beside.setFixedWidth(SIDE_WIDTH)

@@ -38,8 +38,8 @@ class CurvesPanel(QWidget):
         self.quantityBox.setAccessibleName("Quantity")
         policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         self.quantityBox.setSizeAdjustPolicy(policy)
-        self.quantityBox.setMinimumContentsLength(16)
-        self.quantityBox.setMaximumWidth(32 * UNIT)
+        self.quantityBox.setMinimumContentsLength(26)
+        self.quantityBox.setMaximumWidth(36 * UNIT)
         self.quantityBox.activated.connect(lambda _index: self.refresh())
         self.exportButton = IconButton("export", "Export as PNG, SVG or CSV…", self._ask_export)
         self.note = label("", "muted", wraps=True)

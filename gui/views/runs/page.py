@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from gui.actions import Action
 from gui.core.kinds import FileKind, kind_of_file
+from gui.core.wording import short_path
 from gui.session import Session
 from gui.theme import UNIT
 from gui.viewmodels.run_table import RunFilter, RunTable
@@ -148,9 +149,10 @@ class RunsPage(Page):
             self.state = PageState.LOADING if self.runs.is_loading else PageState.EMPTY
         self.progress.setVisible(self.runs.is_loading)
         self._stack.setCurrentIndex(1 if self.state is PageState.EMPTY else 0)
-        self._root.setText(str(self.runs.root))
+        self._root.setText(short_path(self.runs.root))
         shown = self.filter.rowCount()
-        self._count.setText(f"{n:,} runs" if shown == n else f"{shown:,} of {n:,} runs")
+        runs = "run" if n == 1 else "runs"
+        self._count.setText(f"{n:,} {runs}" if shown == n else f"{shown:,} of {n:,} {runs}")
         self._count.setVisible(n > 0)
         self._update_buttons()
 

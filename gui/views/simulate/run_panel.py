@@ -63,6 +63,7 @@ class RunPanel(QWidget):
         self.timePlots = TimePlots()
         self.rdf, self.msd = AnalysisPlot("rdf"), AnalysisPlot("msd")
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Parts of the run")
         self._faces = QStackedWidget()
         self._build()
         self._connect()

@@ -14,6 +14,7 @@ from gui.theme import UNIT
 from gui.views.common.badge import StatusBadge
 from gui.views.common.buttons import IconButton, button
 from gui.views.common.clock import clock
+from gui.views.common.icons import icon
 from gui.views.common.labels import Elided
 
 __all__ = ["RunStrip"]
@@ -94,6 +95,7 @@ class RunStrip(QFrame):
     def _show_orders(self, job: Job) -> None:
         is_paused = job.state is JobState.PAUSED
         self.pauseButton.setText("Resume" if is_paused else "Pause")
+        self.pauseButton.setIcon(icon("play" if is_paused else "pause"))
         self.pauseButton.setEnabled(job.can(Action.PAUSE) or job.can(Action.RESUME))
         self.checkpointButton.setEnabled(job.can(Action.CHECKPOINT))
         is_stopping = job.state is JobState.STOPPING

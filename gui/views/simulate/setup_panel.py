@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLineEdit,
-    QScrollArea,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -24,6 +23,7 @@ from gui.views.common.banner import Banner
 from gui.views.common.buttons import IconButton, button
 from gui.views.common.card import Card
 from gui.views.common.labels import Elided, label
+from gui.views.common.scrolling import Scrolling
 from gui.views.molecule.player import MoleculeToolbar
 from gui.views.molecule.view import MoleculeView
 from gui.views.simulate.setup_form import SetupForm, duration_text
@@ -167,8 +167,7 @@ class SetupPanel(QWidget):
 
     def _build(self) -> None:
         settings = Card()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
+        area = Scrolling()
         area.setWidget(self.form)
         self.form.setContentsMargins(0, 0, UNIT, 0)
         settings.body.addWidget(area)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.core.simulation_record import SimulationRecord
 from gui.theme import UNIT
@@ -16,6 +16,7 @@ from gui.views.common.clock import clock
 from gui.views.common.labels import label
 from gui.views.common.live_plot import LivePlot
 from gui.views.common.plot_export import write_png, write_svg
+from gui.views.common.scrolling import Scrolling
 from gui.views.simulate.flow import FlowLayout
 
 __all__ = ["PLOTS", "Definition", "TimePlots"]
@@ -219,8 +220,7 @@ class TimePlots(QWidget):
         foot.addWidget(self.driftLabel)
         foot.addWidget(caption, 1)
         inside.addLayout(foot)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
+        area = Scrolling()
         area.setWidget(self._stack)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, UNIT, 0, 0)

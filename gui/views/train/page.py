@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from gui import actions
 from gui.core.kinds import FileKind, kind_of_file
 from gui.core.verdict import explanation
-from gui.jobs import Action
+from gui.jobs import Action, Job
 from gui.session import Session
 from gui.theme import UNIT
 from gui.viewmodels.training import TrainingModel
@@ -60,6 +60,10 @@ class TrainPage(Page):
             self.session.dataset_opened.emit(path)
             return True
         return False
+
+    def show_job(self, job: Job) -> None:
+        """Show a training, whoever started it."""
+        self.model.show_job(job)
 
     def actions_(self) -> list[actions.Action]:
         """Return what can be done with trainings."""

@@ -44,6 +44,11 @@ class ParityPlot(QWidget):
         self._item = self._plot.getPlotItem()
         self._item.hideButtons()
         self._item.setMenuEnabled(False)
+        for side in (
+            "left",
+            "bottom",
+        ):  # before there is a label: it scales once more when it is switched off
+            self._item.getAxis(side).enableAutoSIPrefix(False)
         self._item.setLabel("bottom", f"reference / {unit}")
         self._item.setLabel("left", f"predicted / {unit}")
         self._diagonal = pg.InfiniteLine(angle=45)
@@ -149,7 +154,6 @@ class ParityPlot(QWidget):
         self._item.showGrid(x=True, y=True, alpha=0.12)
         for side in ("left", "bottom"):
             axis = self._item.getAxis(side)
-            axis.enableAutoSIPrefix(False)
             axis.setPen(colours.colour("border_strong"))
             axis.setTextPen(colours.colour("muted"))
         self._diagonal.setPen(

@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QPlainTextEdit,
-    QScrollArea,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from gui.views.common.buttons import button
 from gui.views.common.card import Card
 from gui.views.common.clock import clock
 from gui.views.common.labels import label
+from gui.views.common.scrolling import Scrolling
 from gui.views.train.curves import Curves
 from gui.views.train.element_bars import ElementBar, ElementBars
 from gui.views.train.metric_tiles import MetricTiles
@@ -70,6 +70,7 @@ class RunView(QWidget):
         self.models = ModelTable()
         self.settings, self.log = _text("Settings of this run"), _text("Log of this run")
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Parts of the run")
         self._told: tuple[object, ...] = ()
         self._is_dirty = False
         self._build()
@@ -232,8 +233,7 @@ class RunView(QWidget):
         # What plots would like to have does not count: they take what there is.
         self.tabs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         layout.addWidget(self.tabs, 1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
+        area = Scrolling()
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(content)

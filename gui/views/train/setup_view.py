@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from gui.theme import UNIT
 from gui.viewmodels.training_setup import Check, TrainingSetup
@@ -13,8 +13,9 @@ from gui.views.common.banner import Banner
 from gui.views.common.buttons import button
 from gui.views.common.card import Card
 from gui.views.common.form import SettingsForm
-from gui.views.common.icons import pixmap
+from gui.views.common.icons import IconLabel
 from gui.views.common.labels import Elided, label
+from gui.views.common.scrolling import Scrolling
 from gui.views.train.check_card import CheckCard
 from gui.views.train.layout import SECTIONS
 from gui.views.train.preset_picker import PresetPicker
@@ -57,7 +58,7 @@ class SetupView(QWidget):
         )
         self.export_button = button("Export YAML…", self.export_asked.emit, icon_name="export")
         self.start_button = button("Start training", self._start, role="primary", icon_name="play")
-        self._scroll = QScrollArea()
+        self._scroll = Scrolling()
         self._build()
         self._connect()
         self._show_values()
@@ -139,7 +140,6 @@ class SetupView(QWidget):
         column.addWidget(self._form_card())
         column.addWidget(self.check)
         column.addStretch(1)
-        self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setWidget(_at_most(content, WIDEST))
@@ -151,15 +151,13 @@ class SetupView(QWidget):
 
     def _data_card(self) -> Card:
         card = Card()
-        icon = label()
-        icon.setPixmap(pixmap("data", "muted", 24))
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self.data_name)
         words.addWidget(self.data_facts)
         row = QHBoxLayout()
         row.setSpacing(2 * UNIT)
-        row.addWidget(icon)
+        row.addWidget(IconLabel("data", size=24))
         row.addLayout(words, 1)
         row.addWidget(button("Change…", self.data_asked.emit))
         card.body.addLayout(row)
