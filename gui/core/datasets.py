@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gui.core.histograms import HISTOGRAMS, Histogram
+from gui.core.options import without_options
 from nequip_openmm.data.split import Method, Split, split_indices
 from nequip_openmm.errors import DataError
 
@@ -261,7 +262,9 @@ class OpenDataset:
         ends = np.cumsum([0, *(finding["n_frames"] for finding in reported)])
         frames = self.arrays["finding_frames"]
         return [
-            Finding(f["severity"], f["code"], f["message"], np.asarray(frames[a:b]))
+            Finding(
+                f["severity"], f["code"], without_options(f["message"]), np.asarray(frames[a:b])
+            )
             for f, a, b in zip(reported, ends[:-1], ends[1:])
         ]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from gui.core.options import error_of
 from gui.jobs.follower import Follower, is_running, terminate
 from gui.jobs.history import Event, History
 from gui.jobs.process import Process
@@ -311,7 +312,7 @@ class Job(QObject):
         self.progressed.emit()
 
     def _note_error(self, event: Event) -> None:
-        self.error = {key: event.get(key) or "" for key in ("code", "title", "detail", "hint")}
+        self.error = error_of(event)
 
     def _note_done(self, event: Event) -> None:
         self.result = event

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from gui.core.options import error_of, without_options
 from gui.jobs.commands import PROGRAM
 from gui.jobs.process import Process
 
@@ -118,9 +119,7 @@ class Task(QObject):
             elif kind == "result":
                 self._result = {k: v for k, v in event.items() if k not in ("v", "ev", "t")}
             elif kind == "error":
-                self._error = {
-                    key: event.get(key) or "" for key in ("code", "title", "detail", "hint")
-                }
+                self._error = error_of(event)
             else:
                 self.event_received.emit(event)
 
@@ -151,7 +150,7 @@ def _text(file: IO[bytes]) -> str:
 def _failure(code: int, output: str) -> dict[str, Any]:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    title = said[-1] if said else f"The program ended unexpectedly ({_ended(code)})."
+    title = without_options(said[-1]) if said else f"The program ended unexpectedly ({_ended(code)})."
     return {
         "code": "user-error" if said else "crashed",
         "title": title,
