@@ -111,7 +111,8 @@ class FieldCell(QWidget):
         control.setToolTip(tip)
         control.setWhatsThis(tip)
         unit = f", {spec.unit}" if spec.unit else ""
-        control.setAccessibleName(f"{self.title}{unit}")
+        if self.title.strip():  # a field without a title speaks for itself
+            control.setAccessibleName(f"{self.title}{unit}")
         control.setAccessibleDescription(spec.description)
 
 

@@ -17,6 +17,7 @@ from gui.jobs import Job, JobState
 from gui.session import Session
 from gui.theme import theme
 from gui.views import main_window
+from gui.views.common.banner import Banner
 from gui.views.common.live_plot import LivePlot
 from gui.views.common.page import Page
 from gui.views.home_page import Choice
@@ -35,6 +36,7 @@ class PlainPage(Page):
         self.taken: list[Path] = []
         self.mode = ""
         self.runs = 0
+        self.jobs: list[Job] = []
         self.plot = LivePlot("Temperature", "K")
         layout = QVBoxLayout(self)
         layout.addWidget(QLabel("page"))
@@ -46,6 +48,9 @@ class PlainPage(Page):
 
     def show_mode(self, mode: str) -> None:
         self.mode = mode
+
+    def show_job(self, job: Job) -> None:
+        self.jobs.append(job)
 
     def actions_(self) -> list[Action]:
         return [Action("run.start", "Start it", self.run, "Ctrl+R")]
@@ -238,6 +243,15 @@ def test_a_job_leads_to_its_page(qtbot: Any, window: MainWindow) -> None:
     assert window.page_name == "train"
 
 
+def test_a_page_that_is_made_for_a_job_shows_it(qtbot: Any, window: MainWindow) -> None:
+    job = start(window, "long", "water")
+    assert list(window._pages) == ["home"]
+    window.session.job_shown.emit(job)
+    page = window.current_page
+    assert isinstance(page, PlainPage)
+    assert page.jobs == [job]
+
+
 def test_a_failure_is_told_wherever_one_looks(qtbot: Any, window: MainWindow) -> None:
     job = start(window, "crash", "water")
     qtbot.waitUntil(lambda: job.state is JobState.FAILED, timeout=10_000)
@@ -272,6 +286,19 @@ def test_at_most_three_news_at_once(window: MainWindow) -> None:
     for number in range(5):
         window.session.notifications.error(f"error {number}")
     assert window.toasts.texts() == ["error 2", "error 3", "error 4"]
+
+
+def test_news_are_as_high_as_their_words(qtbot: Any, window: MainWindow) -> None:
+    for number in range(3):
+        window.session.notifications.error(f"{number} " + "a long story of what went wrong " * 3)
+
+    def is_readable() -> bool:
+        shown = window.toasts.findChildren(Banner)
+        fits = [banner.height() >= banner.heightForWidth(banner.width()) > 30 for banner in shown]
+        return len(fits) == 3 and all(fits)
+
+    qtbot.waitUntil(is_readable, timeout=2000)
+    assert all(not banner.isWindow() for banner in window.toasts.findChildren(Banner))
 
 
 # --- palette and theme ---------------------------------------------------------------------------------------------------
@@ -381,13 +408,3 @@ def test_it_fits_a_small_screen(qtbot: Any, window: MainWindow, choice: Any, sca
     finally:
         theme().set_text_scale(1.0)
         theme().choose("light")
-
-
-def test_every_control_has_a_name(window: MainWindow) -> None:
-    nameless = [
-        widget
-        for kind in (main_window.IconButton, main_window.QLineEdit, main_window.QPlainTextEdit)
-        for widget in window.findChildren(kind)
-        if not widget.accessibleName() and not widget.objectName().startswith("qt_")
-    ]
-    assert nameless == []
