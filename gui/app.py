@@ -20,6 +20,7 @@ from gui.desktop import APPLICATION
 from gui.session import Session
 from gui.theme import theme
 from gui.views.main_window import MainWindow
+from gui.warm_up import WarmUp
 from nequip_openmm._version import __version__
 
 __all__ = ["make_application", "make_window", "run"]
@@ -36,6 +37,7 @@ def run(files: Sequence[Path]) -> int:
     _close_on_signals(window)
     window.show()
     window.session.open_files(files)
+    WarmUp(window)
     return application.exec()
 
 
