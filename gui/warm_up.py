@@ -61,7 +61,7 @@ class WarmUp(QObject):
         name = self._left.pop(0)
         try:
             import_module(name)
-        except Exception:  # noqa: BLE001 (the page that needs it tells, when somebody looks at it)
+        except Exception:  # the page that needs it tells, when somebody looks at it
             logging.getLogger(__name__).debug("%s cannot be imported", name, exc_info=True)
         if self._left:
             self._timer.start(NEXT_MS)
