@@ -15,6 +15,7 @@ from gui.jobs.commands import KINDS, PROGRAM, continue_arguments, start_argument
 from gui.jobs.follower import Follower, is_at_work
 from gui.jobs.job import OUTPUT, Job, beside
 from gui.jobs.process import Process
+from gui.slots import weakly
 from nequip_openmm.errors import UserError
 from nequip_openmm.runs import RunFolder
 
@@ -158,9 +159,12 @@ class Jobs(QObject):
 
     def _add(self, job: Job) -> None:
         self._jobs[job.folder] = job
-        job.state_changed.connect(lambda _state, job=job: self.changed.emit(job))
-        job.progressed.connect(lambda job=job: self.changed.emit(job))
+        job.state_changed.connect(weakly(self._tell, job))
+        job.progressed.connect(weakly(self._tell, job))
         self.added.emit(job)
+
+    def _tell(self, job: Job, _state: object = None) -> None:
+        self.changed.emit(job)
 
 
 class _Belongings(QObject):

@@ -19,7 +19,7 @@ GRACE_MS = 3000
 
 
 class Task(QObject):
-    """One run of a sub-command of nequip-openmm, such as ``info FILE``.
+    """One run of a sub-command of nequip-openmm, such as ``info FILE``; it deletes itself when it has told how that ended.
 
     With ``events=True`` (the sub-command knows ``--events``) the result is what its last ``result`` event held; otherwise
     the JSON object that it prints.
@@ -84,14 +84,10 @@ class Task(QObject):
                 [*self._program, *arguments], self._output, stdout=self._printed, events=events
             )
         except OSError as error:
+            title = f"cannot start {self._program[0]}: {error.strerror}"
+            self._error = {"code": "no-start", "title": title, "detail": "", "hint": ""}
             self._process = None
-            failure = {
-                "code": "no-start",
-                "title": f"cannot start {self._program[0]}: {error.strerror}",
-            }
-            QTimer.singleShot(
-                0, self, lambda: self.failed.emit(failure | {"detail": "", "hint": ""})
-            )
+            QTimer.singleShot(0, self, self._end)
 
     def cancel(self) -> None:
         """Ask the child to end, and end it if it does not within three seconds."""
@@ -123,7 +119,7 @@ class Task(QObject):
             else:
                 self.event_received.emit(event)
 
-    def _end(self, code: int) -> None:
+    def _end(self, code: int = 1) -> None:
         self._process = None
         if self._is_cancelled:
             self.cancelled.emit()
@@ -131,6 +127,10 @@ class Task(QObject):
             self.finished.emit(result)
         else:
             self.failed.emit(self._error or _failure(code, _text(self._output)))
+        for file in (self._output, self._printed):
+            if file is not None:
+                file.close()
+        self.deleteLater()
 
     def _found_result(self, code: int) -> dict[str, Any] | None:
         if self._printed is None:
@@ -150,7 +150,9 @@ def _text(file: IO[bytes]) -> str:
 def _failure(code: int, output: str) -> dict[str, Any]:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    title = without_options(said[-1]) if said else f"The program ended unexpectedly ({_ended(code)})."
+    title = (
+        without_options(said[-1]) if said else f"The program ended unexpectedly ({_ended(code)})."
+    )
     return {
         "code": "user-error" if said else "crashed",
         "title": title,

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from gui.jobs import Job, Jobs
 from gui.notifications import Notification, Notifications
+from gui.slots import weakly
 
 __all__ = ["Log", "LogLine"]
 
@@ -84,8 +85,8 @@ class Log(QObject):
             self.counted.emit()
 
     def _watch(self, job: Job) -> None:
-        job.event_received.connect(lambda event: self._note_event(job, event))
-        job.garbled.connect(lambda text: self._note_garbled(job, text))
+        job.event_received.connect(weakly(self._note_event, job))
+        job.garbled.connect(weakly(self._note_garbled, job))
 
     def _note_event(self, job: Job, event: dict[str, Any]) -> None:
         if event["ev"] == "error" and job.is_live:

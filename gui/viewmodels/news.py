@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject
 
 from gui.jobs import Job, Jobs, JobState
 from gui.notifications import Notifications
+from gui.slots import weakly
 
 __all__ = ["JobNews"]
 
@@ -21,7 +22,7 @@ class JobNews(QObject):
         jobs.added.connect(self._watch)
 
     def _watch(self, job: Job) -> None:
-        job.state_changed.connect(lambda state: self._tell(job, state))
+        job.state_changed.connect(weakly(self._tell, job))
 
     def _tell(self, job: Job, state: JobState) -> None:
         if not job.is_live:

@@ -146,7 +146,7 @@ class Parity(QObject):
         return [*arguments, "--background"] if self.run.job.is_alive else arguments
 
     def _on_finished(self, _result: dict[str, Any]) -> None:
-        self._drop_task()
+        self._task = None
         if self.run.job.is_alive:
             self._pause.start()
         try:
@@ -162,16 +162,11 @@ class Parity(QObject):
         self._go_on()
 
     def _on_failed(self, failure: dict[str, Any]) -> None:
-        self._drop_task()
+        self._task = None
         self.failure = failure
         if self.run.job.is_alive:
             self._pause.start()
         self.changed.emit()
-
-    def _drop_task(self) -> None:
-        if self._task is not None:
-            self._task.deleteLater()
-            self._task = None
 
     def _stop_task(self) -> None:
         if self._task is not None:

@@ -15,6 +15,7 @@ from gui.jobs.job import Job
 from gui.jobs.jobs import Jobs
 from gui.jobs.states import JobState
 from gui.jobs.tasks import Task
+from gui.slots import weakly
 from gui.viewmodels.bead_series import BeadSeries
 from gui.viewmodels.quantum_run import QuantumRun
 from nequip_openmm.errors import ConfigError, UserError
@@ -202,7 +203,7 @@ class QuantumModel(QObject):
         self._drop_check()
         spec = self.spec()
         self._check = task = self._task(["pimd", *_overrides(spec), "--dry-run"])
-        task.finished.connect(lambda found: self._on_checked(spec, found))
+        task.finished.connect(weakly(self._on_checked, spec))
         task.failed.connect(self._on_refused)
         self._tell()
 
@@ -244,7 +245,7 @@ class QuantumModel(QObject):
             return
         task = self._task(["pimd", *_overrides(self.spec()), "--dry-run"])
         spec = self.spec()
-        task.finished.connect(lambda found: self._on_checked(spec, found))
+        task.finished.connect(weakly(self._on_checked, spec))
         task.finished.connect(self.previewed)
         task.failed.connect(self._on_refused)
         task.failed.connect(self._tell_failure)
@@ -252,7 +253,7 @@ class QuantumModel(QObject):
     def export(self, folder: Path) -> None:
         """Write a folder that i-PI can be started in without us; `exported` tells."""
         task = self._task(["pimd", *_overrides(self.spec()), "--prepare", "--output", str(folder)])
-        task.finished.connect(lambda _: self.exported.emit(folder))
+        task.finished.connect(weakly(self._tell_exported, folder))
         task.failed.connect(self._tell_failure)
 
     def report(self) -> None:
@@ -261,19 +262,25 @@ class QuantumModel(QObject):
             return
         target = self.run.job.folder / "report"
         task = self._task(["pimd-report", str(self.run.job.folder), "--output", str(target)])
-        task.finished.connect(lambda found: self.reported.emit(Path(found["report"])))
+        task.finished.connect(self._tell_report)
         task.failed.connect(self._tell_failure)
 
     def _task(self, arguments: list[str]) -> Task:
         task = Task.run(arguments, program=self._jobs.program, parent=self)
         self._tasks.append(task)
         for ended in (task.finished, task.failed, task.cancelled):
-            ended.connect(lambda *_: self._forget_task(task))
+            ended.connect(weakly(self._forget_task, task))
         return task
 
-    def _forget_task(self, task: Task) -> None:
+    def _forget_task(self, task: Task, *_: object) -> None:
         if task in self._tasks:
             self._tasks.remove(task)
+
+    def _tell_exported(self, folder: Path, _result: object) -> None:
+        self.exported.emit(folder)
+
+    def _tell_report(self, found: Mapping[str, Any]) -> None:
+        self.reported.emit(Path(found["report"]))
 
     def _tell_failure(self, error: Mapping[str, Any]) -> None:
         self.failed.emit(str(error.get("title") or "That has failed."))

@@ -259,16 +259,11 @@ class TrainingSetup(QObject):
         self._set_check(Check.RUNNING, text.capitalize(), part)
 
     def _on_finished(self, found: dict[str, Any]) -> None:
-        self._drop_task()
+        self._task = None
         self.found, self.failure = found, {}
         self._set_check(Check.DONE)
 
     def _on_failed(self, failure: dict[str, Any]) -> None:
-        self._drop_task()
+        self._task = None
         self.found, self.failure = {}, failure
         self._set_check(Check.FAILED)
-
-    def _drop_task(self) -> None:
-        if self._task is not None:
-            self._task.deleteLater()
-            self._task = None

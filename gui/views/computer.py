@@ -60,7 +60,7 @@ class ComputerCard(Card):
         self._outcome.setText("Testing every part; this takes half a minute…")
         self._task = self._session.task(["check", "--json"], events=False, parent=self)
         self._task.finished.connect(self._take)
-        self._task.failed.connect(lambda error: self._end(f"The test failed: {error['title']}"))
+        self._task.failed.connect(self._take_failure)
 
     def _take(self, result: dict[str, Any]) -> None:
         parts = [part for part in result.get("parts", []) if part.get("part") != "versions"]
@@ -71,6 +71,9 @@ class ComputerCard(Card):
         self._end(
             "Everything that is installed works." if result.get("ok") else "Not everything works."
         )
+
+    def _take_failure(self, error: dict[str, Any]) -> None:
+        self._end(f"The test failed: {error['title']}")
 
     def _end(self, text: str) -> None:
         self._outcome.setText(text)

@@ -68,7 +68,7 @@ def make_session(
                 job.kill()
                 job.wait(5)
         session.jobs.close(0)
-        # The garbage collector would take the tree of QObjects in any order, and free some of them twice.
+        # From the root: a child's lambda that held the last reference to it would free it, and itself, twice (gui.slots).
         if isValid(session):
             delete(session)
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.jobs import Job, Jobs
+from gui.slots import weakly
 from gui.theme import UNIT
 from gui.views.common.buttons import button
 from gui.views.common.job_row import JobRow
@@ -71,10 +72,10 @@ class JobBar(QFrame):
         return list(reversed(self._rows.values()))
 
     def _watch(self, job: Job) -> None:
-        job.state_changed.connect(lambda _state: self._consider(job))
+        job.state_changed.connect(weakly(self._consider, job))
         self._consider(job)
 
-    def _consider(self, job: Job) -> None:
+    def _consider(self, job: Job, _state: object = None) -> None:
         """Show a job from its first sign of life in this window until it is dismissed."""
         if job.is_alive and job not in self._rows and (job.is_live or job.is_ours):
             row = JobRow(job)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QStackedWidget, QVBo
 from gui.actions import Action
 from gui.core.kinds import FileKind, kind_of_file
 from gui.session import Session
+from gui.slots import weakly
 from gui.viewmodels.dataset import DatasetModel, DataState
 from gui.views.common.buttons import button
 from gui.views.common.empty_state import EmptyState
@@ -180,8 +181,11 @@ class DataPage(Page):
     def _save_to(self, path: Path, shown: bool) -> None:
         task = self.model.save_part(path, shown)
         if task is not None:
-            task.finished.connect(lambda result: self._tell_saved(path, result))
-            task.failed.connect(lambda error: self.session.notifications.error(error["title"]))
+            task.finished.connect(weakly(self._tell_saved, path))
+            task.failed.connect(self._tell_failure)
+
+    def _tell_failure(self, error: dict[str, str]) -> None:
+        self.session.notifications.error(error["title"])
 
     def _tell_saved(self, path: Path, result: dict[str, object]) -> None:
         said = f"{result['frames']} frames are in {path.name}."

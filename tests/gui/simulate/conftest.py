@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from shiboken6 import delete, isValid
 
 from gui.session import Session
 from gui.viewmodels.simulation import SimulationModel
@@ -95,7 +96,7 @@ def make_simulation(
     model_file: Path,
     structure_file: Path,
     qtbot,
-) -> Callable[..., SimulationModel]:
+) -> Iterator[Callable[..., SimulationModel]]:
     """``make_simulation(mode, filled=True)``: the view model, with model and structure read, and a worker of a mode."""
     made: list[SimulationModel] = []
 
@@ -109,4 +110,7 @@ def make_simulation(
             qtbot.waitUntil(lambda: model.state.name == "READY", timeout=5000)
         return model
 
-    return make
+    yield make
+    for model in made:
+        if isValid(model):
+            delete(model)

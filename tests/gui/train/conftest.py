@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import shiboken6
 
 from gui.demo.datasets import demo_dataset
 from gui.session import Session
@@ -17,26 +16,12 @@ from gui.views.train.page import TrainPage
 FAKE_TRAINER = Path(__file__).with_name("fake_trainer.py")
 
 
-@pytest.fixture(autouse=True)
-def _sessions(qapp) -> Iterator[list[Session]]:
-    """Sessions of the test. They are deleted after it, from the root of the tree: the garbage collector takes the objects
-    of such a tree in any order, which PySide 6.11 does not always survive."""
-    sessions: list[Session] = []
-    yield sessions
-    for session in sessions:
-        if shiboken6.isValid(session):
-            shiboken6.delete(session)
-
-
 @pytest.fixture
-def make_trainer(
-    make_session: Callable[..., Session], _sessions: list[Session]
-) -> Callable[..., Session]:
+def make_trainer(make_session: Callable[..., Session]) -> Callable[..., Session]:
     """``make_trainer(mode, with_data=True)``: a session."""
 
     def make(mode: str = "ok", *, with_data: bool = True) -> Session:
         session = make_session(mode)
-        _sessions.append(session)
         session.program = [sys.executable, str(FAKE_TRAINER), mode]
         session.jobs.program = session.program
         if with_data:
