@@ -209,8 +209,8 @@ class TrainingModel(QObject):
     def use_in_simulation(self) -> None:
         """Bring the best model to the Simulate page."""
         if self.run is not None and self.run.model is not None:
+            self.session.page_wanted.emit("simulate")  # first: the page may be made only now
             self.session.model_chosen.emit(self.run.model)
-            self.session.page_wanted.emit("simulate")
 
     def show_frame(self, frame: dict[str, Any]) -> None:
         """Show a frame in the inspector."""

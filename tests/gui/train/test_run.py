@@ -14,8 +14,8 @@ from gui.viewmodels.training import RUN_STATES
 from gui.viewmodels.training_run import FORCES, clock
 
 
-def until(qtbot, model, *states, timeout=20_000):
-    qtbot.waitUntil(lambda: model.state in states, timeout=timeout)
+def until(qtbot, model, *states):
+    qtbot.waitUntil(lambda: model.state in states)
 
 
 def test_every_state_of_a_job_has_a_face():
@@ -176,8 +176,11 @@ def test_the_model_goes_to_the_simulation(make_model, qtbot):
     model = make_model("ok")
     model.start()
     until(qtbot, model, "finished")
-    with qtbot.waitSignals([model.session.model_chosen, model.session.page_wanted]):
-        model.use_in_simulation()
+    heard = []
+    model.session.page_wanted.connect(heard.append)
+    model.session.model_chosen.connect(heard.append)
+    model.use_in_simulation()
+    assert heard == ["simulate", model.run.model]  # the page is there when the model is told
 
 
 def test_training_longer_doubles_epochs_and_time(make_model, qtbot, monkeypatch):
@@ -205,7 +208,7 @@ def test_the_best_model_is_compared_once_somebody_looks(make_model, qtbot):
     assert parity.comparison is None
     parity.watch(True)
     assert parity.is_busy
-    qtbot.waitUntil(lambda: parity.comparison is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: parity.comparison is not None)
     assert parity.epoch == 20
     assert not parity.is_outdated
     assert model.run.force_rms == pytest.approx(parity.comparison.force_rms)
@@ -218,7 +221,7 @@ def test_during_a_run_one_comparison_at_a_time_and_in_the_background(make_model,
     model = make_model("slow")
     model.start()
     until(qtbot, model, "running")
-    qtbot.waitUntil(lambda: bool(model.run.best), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(model.run.best))
     parity = model.parity
     started = []
     start = model.session.task
@@ -226,11 +229,11 @@ def test_during_a_run_one_comparison_at_a_time_and_in_the_background(make_model,
         started.append(arguments) or start(arguments, **options)
     )
     parity.watch(True)
-    qtbot.waitUntil(lambda: parity.comparison is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: parity.comparison is not None)
     qtbot.wait(200)  # further best models come, none is compared before the pause is over
     assert len(started) == 1
     assert "--background" in started[0]
-    assert parity.is_outdated
+    qtbot.waitUntil(lambda: parity.is_outdated)
     parity.refresh()
     assert len(started) == 2
     model.run.job.kill()
@@ -243,5 +246,5 @@ def test_other_frames_can_be_chosen(make_model, qtbot):
     model.parity.watch(True)
     model.parity.choose("train")
     assert model.parity.comparison is None
-    qtbot.waitUntil(lambda: model.parity.comparison is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: model.parity.comparison is not None)
     assert not model.parity.has_set("test")
