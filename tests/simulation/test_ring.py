@@ -68,7 +68,8 @@ class _Order:
     """A new temperature after so many steps, then nothing."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        self.thermo, self.step = folder / "thermo.csv", step
+        self.thermo = folder / "thermo.csv"
+        self.step: int | None = step
 
     def poll(self) -> Command | None:
         if self.step is None or not self.thermo.exists():
@@ -83,7 +84,6 @@ class _Order:
         return None
 
 
-@pytest.mark.usefixtures("springs")
 @pytest.mark.parametrize("kind", ["dcd", "xtc"])
 def test_stages_and_orders_are_in_resume_and_script(
     make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -106,17 +106,8 @@ def test_stages_and_orders_are_in_resume_and_script(
 
 
 def _assert_script_repeats(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nequip_openmm.forces import NequIPPotential
-
-    def make_system(self: Any, topology: app.Topology, **options: Any) -> openmm.System:
-        assert options["removeCMMotion"] is False
-        return system.make_system(SimulationSpec(model="m", structure="s", steps=1, beads=BEADS), topology, None)  # fmt: skip
-
     monkeypatch.setattr(sys, "argv", ["simulate.py"])
-    with monkeypatch.context() as patch:
-        if system.make_system.__module__ != "nequip_openmm.simulation.system":  # springs
-            patch.setattr(NequIPPotential, "createSystem", make_system)
-        runpy.run_path(str(folder / "simulate.py"))
+    runpy.run_path(str(folder / "simulate.py"))
     (first,), (second,) = (
         [p.read_bytes() for p in f.glob("trajectory.*")] for f in (folder, folder / "repeated")
     )
