@@ -292,6 +292,7 @@ def finished_run(parent: QObject | None = None, **settings: Any) -> QuantumRun:
     folder = Path(tempfile.mkdtemp(prefix="nequip-openmm-demo-")) / "methanol-32beads"
     fake = FakeRun(folder, **{"beads": 32, "steps": 8000, **settings})
     job = Job("pimd", folder, is_ours=False, parent=parent)
+    fake.frame_interval = 200  # enough to look at, and soon written
     fake.hello()
     fake.event("status", state="starting", server=4241, drivers=[4242])
     fake.event("status", state="running")

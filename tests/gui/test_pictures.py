@@ -53,7 +53,7 @@ def test_every_page_has_its_pictures() -> None:
     assert {f"{page}-{state}" for page, all_of in states.items() for state in all_of} <= set(SCENES)
 
 
-@pytest.mark.parametrize("name", ["home-empty", "data-unclear", "train-ready", "quantum-ready"])
+@pytest.mark.parametrize("name", ["data-unclear", "quantum-ready"])
 def test_a_picture_is_drawn_in_both_themes(name: str, tmp_path: Path, qapp: object) -> None:
     light, dark = (QImage(str(path)) for path in draw([name], tmp_path))
     assert (light.width(), light.height()) == SIZE

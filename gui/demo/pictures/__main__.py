@@ -10,12 +10,15 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from gui.demo.pictures.drawing import SCENES, draw, file_name
+from gui.theme import Choice
+
+LOOKS: tuple[Choice, ...] = ("light", "dark")
 
 
 def main() -> None:
     """Draw all scenes, those that are named, or those whose pictures are in the folder already."""
     parser = argparse.ArgumentParser(prog="python -m gui.demo.pictures", description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/images/gui"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenes; all if none is named")
     parser.add_argument("--look", choices=("light", "dark", "both"), default="both")
     parser.add_argument("--update", action="store_true", help="draw what is in FOLDER anew")
@@ -28,9 +31,9 @@ def main() -> None:
     if unknown:
         parser.error(f"no such scene: {', '.join(unknown)}; --list has their names")
     for name in options.names or SCENES:
-        looks = ("light", "dark") if options.look == "both" else (options.look,)
+        looks = [look for look in LOOKS if options.look in (look, "both")]
         if options.update:
-            looks = tuple(k for k in looks if (options.folder / file_name(name, k)).exists())
+            looks = [look for look in looks if (options.folder / file_name(name, look)).exists()]
         for path in draw([name], options.folder, looks) if looks else ():
             sys.stdout.write(f"{path.stat().st_size / 1000:6.0f} kB  {path}\n")
 

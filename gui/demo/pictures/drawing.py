@@ -50,8 +50,8 @@ def draw(
     looks
         Themes.
     """
-    application = QApplication.instance() or QApplication(sys.argv[:1])
-    application.setStyle("Fusion")  # type: ignore[union-attr]
+    _ = QApplication.instance() or QApplication(sys.argv[:1])
+    QApplication.setStyle("Fusion")
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         with (
@@ -72,6 +72,7 @@ def _draw(
         for look in looks:
             theme().choose(look)
             stage.settle()
+            stage.fit()
             yield _write(drawn.grab(), folder / file_name(name, look))
     finally:
         stage.close()

@@ -94,6 +94,7 @@ def _finished(stage: Stage) -> None:
     quantum, run = _run(stage, 1.0, 12_000)
     run.finish()
     quantum.model.run.refresh_all()
+    run.event("progress", done=run.step, total=run.steps, eta_s=0.0, ns_per_day=1.8)
     run.event("done", reason="finished", step=run.step)
     stage.end("pimd")
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -47,7 +47,7 @@ class _FixedDatetime(datetime):
     """A calendar that stays at one day."""
 
     @classmethod
-    def now(cls, tz: Any = None) -> datetime:
+    def now(cls, tz: tzinfo | None = None) -> _FixedDatetime:
         return cls.fromtimestamp(_Clock.now, tz)
 
 
@@ -151,6 +151,13 @@ class Stage:
         """Let a short child tell an error and end."""
         self.tell(word, [{"ev": "error", "code": code, "title": title, "detail": "", "hint": hint}])
         self.end(word, 2)
+
+    def fit(self) -> None:
+        """Let each 3D view show all of its atoms: how large it was when they came depends on how busy the computer is."""
+        from gui.views.molecule.view import MoleculeView
+
+        for view in self.window.findChildren(MoleculeView):
+            view.fit()
 
     def hush(self) -> None:
         """Close the news in the corner."""

@@ -91,6 +91,14 @@ def _parity(stage: Stage) -> None:
     stage.answer("evaluate", {"frames": 36})
 
 
+def _inspected(stage: Stage) -> None:
+    """A point of the parity plot was clicked: the inspector shows its frame."""
+    _parity(stage)
+    page = stage.page("train")
+    page.run.parity.show_worst()
+    stage.window.show_inspector(True).view.setForcesShown(True)
+
+
 def _save_comparison(folder: Path) -> None:
     folder.mkdir(parents=True)
     for name, array in demo_comparison().arrays.items():
@@ -151,6 +159,7 @@ SCENES: dict[str, Scene] = {
     "train-stopped": _stopped,
     "train-finished": _finished,
     "train-parity": _parity,
+    "train-inspected": _inspected,
     "train-elements": _elements,
     "train-models": _models,
     "train-failed": _failed,

@@ -54,6 +54,7 @@ class ParityPlot(QWidget):
         self._diagonal = pg.InfiniteLine(angle=45)
         self._item.addItem(self._diagonal, ignoreBounds=True)
         self._points: list[pg.ScatterPlotItem] = []
+        self._marked = -1
         self._image: pg.ImageItem | None = None
         self._mark = pg.ScatterPlotItem(size=14, pxMode=True)
         self._mark.setZValue(10)
@@ -86,6 +87,7 @@ class ParityPlot(QWidget):
     def mark(self, point: int) -> None:
         """Ring a point."""
         if self.scatter is not None and 0 <= point < len(self.scatter):
+            self._marked = point
             self._mark.setData([self.scatter.reference[point]], [self.scatter.predicted[point]])
 
     def click(self, x: float, y: float) -> None:
@@ -147,6 +149,7 @@ class ParityPlot(QWidget):
                 self._item.removeItem(item)
         self._points, self._image = [], None
         self._mark.clear()
+        self._marked = -1
 
     def _restyle(self) -> None:
         colours = theme()
@@ -161,7 +164,9 @@ class ParityPlot(QWidget):
         )
         self._mark.setPen(pg.mkPen(colours.colour("text"), width=2))
         self._mark.setBrush(None)
+        marked = self._marked
         self.show_(self.scatter)
+        self.mark(marked)
 
     def _build(self, title: str) -> None:
         top = QHBoxLayout()

@@ -59,6 +59,7 @@ class SetupView(QWidget):
         self.export_button = button("Export YAML…", self.export_asked.emit, icon_name="export")
         self.start_button = button("Start training", self._start, role="primary", icon_name="play")
         self._scroll = Scrolling()
+        self._checked = Check.NONE
         self._build()
         self._connect()
         self._show_values()
@@ -114,7 +115,8 @@ class SetupView(QWidget):
         self.check_button.setEnabled(
             self.setup.check is not Check.RUNNING and self.setup.has_data and self.form.is_valid
         )
-        if self.setup.check in (Check.DONE, Check.FAILED):
+        is_new, self._checked = self.setup.check is not self._checked, self.setup.check
+        if is_new and self.setup.check is not Check.NONE:
             QTimer.singleShot(SETTLED_MS, self, self._show_check_in_sight)
 
     def _show_check_in_sight(self) -> None:
