@@ -19,7 +19,7 @@ def weakly(method: Callable[..., object], *arguments: Any) -> Callable[..., None
     deletes the child a second time. Signals of tasks and jobs, which end before what listens to them, are connected
     through this function, or to bound methods, which Qt holds weakly too.
     """
-    reference = WeakMethod(method)
+    reference: WeakMethod[Any] = WeakMethod(method)
 
     def slot(*news: Any) -> None:
         alive = reference()

@@ -1,7 +1,8 @@
 """Runs as child processes: their states, their events, their commands. QtCore only."""
 
-from gui.jobs.job import Job, Progress
+from gui.jobs.job import Job
 from gui.jobs.jobs import Jobs
+from gui.jobs.progress import Progress
 from gui.jobs.states import Action, JobState
 from gui.jobs.tasks import Task
 

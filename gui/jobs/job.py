@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.core.options import error_of
+from gui.jobs.endings import LOST, how_it_ended
 from gui.jobs.follower import Follower, is_running, terminate
 from gui.jobs.history import Event, History
 from gui.jobs.process import Process
+from gui.jobs.progress import Progress
 from gui.jobs.states import ACTIONS, ENDED, Action, JobState, Trigger, next_state
 
-__all__ = ["OUTPUT", "Job", "Progress", "beside"]
+__all__ = ["OUTPUT", "Job", "beside"]
 
 OUTPUT = "output.txt"
 """What the worker of a run printed."""
@@ -34,31 +35,6 @@ ABILITIES = {
     "pimd": {Action.CHECKPOINT},
 }
 """What the worker of each kind understands besides stop."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is.
-
-    Attributes
-    ----------
-    done, total
-        In the job's own units of work: time steps, or steps of the optimiser.
-    eta_s
-        Seconds that are left, or None.
-    speed
-        For people, such as ``"38 ns/day"``; empty before it is known.
-    """
-
-    done: int = 0
-    total: int = 0
-    eta_s: float | None = None
-    speed: str = ""
-
-    @property
-    def fraction(self) -> float:
-        """From 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 def beside(folder: Path, name: str) -> Path:
@@ -299,12 +275,7 @@ class Job(QObject):
             self._go(Trigger.WORKING)
 
     def _note_progress(self, event: Event) -> None:
-        self.progress = Progress(
-            int(event.get("done") or 0),
-            int(event.get("total") or 0),
-            event.get("eta_s"),
-            _speed(event),
-        )
+        self.progress = Progress.of(event)
         self.progressed.emit()
 
     def _note_warning(self, event: Event) -> None:
@@ -335,7 +306,7 @@ class Job(QObject):
             if self._was_killed:
                 self._go(Trigger.STOPPED)
             else:
-                self.error = self.error or _how_it_ended(code, self._last_words(), self.progress)
+                self.error = self.error or how_it_ended(code, self._last_words(), self.progress)
                 self._go(Trigger.DIED)
         self._watch.stop()
         self.progressed.emit()
@@ -388,42 +359,3 @@ _HANDLERS = {
     "error": Job._note_error,
     "done": Job._note_done,
 }
-
-LOST = {
-    "code": "lost",
-    "title": "The program that ran this is gone; it did not say why.",
-    "detail": "It was ended from outside, or the computer was switched off.",
-    "hint": "Everything up to its last checkpoint is kept: continue from there.",
-}
-
-
-def _speed(event: Event) -> str:
-    if event.get("ns_per_day") is not None:
-        return f"{event['ns_per_day']:.3g} ns/day"
-    return f"epoch {event['epoch']}" if event.get("epoch") is not None else ""
-
-
-def _how_it_ended(code: int, output: str, progress: Progress) -> dict[str, Any]:
-    """Return an error for a process that ended without a word of its own."""
-    said = [
-        line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")
-    ]
-    if code > 0 and said:
-        return {"code": "user-error", "title": said[-1], "detail": output, "hint": ""}
-    if code >= 0:
-        title = f"The program ended unexpectedly (exit code {code})."
-    else:
-        title = f"The program ended unexpectedly (signal {-code}, {_signal_name(-code)})."
-    hint = "What it had written is kept."
-    if progress.done:
-        hint += " Continue from its last checkpoint."
-    if code == -signal.SIGKILL:
-        hint += " The system ends programs this way when memory runs out."
-    return {"code": "crashed", "title": title, "detail": output, "hint": hint}
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"

@@ -318,8 +318,13 @@ class SimulationModel(QObject):
             return SimulationState.STARTING  # it relaxes
         return SimulationState[self.job.state.name]
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the structure is still being read."""
+        return self._reading is not None
+
     def _setup_state(self) -> SimulationState:
-        if self._reading is not None:
+        if self.is_reading:
             return SimulationState.LOADING
         if any(finding.level == "error" for finding in self.findings()) or not self.is_valid():
             return SimulationState.INVALID

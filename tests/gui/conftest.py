@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -20,6 +21,7 @@ pytest.importorskip("pyqtgraph")
 pytest.importorskip("pytestqt")
 
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 from shiboken6 import delete, isValid
 
 from gui.dialogs import Answers
@@ -27,12 +29,35 @@ from gui.session import Session
 from gui.settings import SettingsStore
 from gui.theme import theme
 
+PATIENCE_MS = 60_000
 FAKE_WORKER = Path(__file__).with_name("fake_worker.py")
 
 
 def fake_program(mode: str = "ok") -> list[str]:
     """Return the command line of a worker that behaves in a certain way (see `fake_worker`)."""
     return [sys.executable, "-S", str(FAKE_WORKER), mode]
+
+
+class PatientBot(QtBot):
+    """Waits for what must come as long as a busy computer may need; a test that passes does not wait."""
+
+    def waitUntil(self, callback: Callable[[], object], *, timeout: int = PATIENCE_MS) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_MS, **options: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **options)
+
+    def waitSignals(self, signals: Any, *, timeout: int = PATIENCE_MS, **options: Any) -> Any:
+        return super().waitSignals(signals, timeout=timeout, **options)
+
+    def waitExposed(self, widget: Any, *, timeout: int = PATIENCE_MS) -> Any:
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> PatientBot:
+    """The bot of pytest-qt, but patient."""
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)

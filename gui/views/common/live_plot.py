@@ -115,6 +115,10 @@ class LivePlot(QWidget):
         self._show(name, x[finite], y[finite])
         self._show_statistics()
 
+    def series(self) -> Series | None:
+        """Return what is drawn as it grows."""
+        return self._series
+
     def data(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the points of a curve as they were given, without smoothing."""
         return self._data.get(name, (np.empty(0), np.empty(0)))

@@ -92,7 +92,7 @@ class CurvesPanel(QWidget):
 
     def _on_rows(self) -> None:
         run = self._run
-        if run is not None and self.cards["potential"].plot._series is not run.series:
+        if run is not None and self.cards["potential"].plot.series() is not run.series:
             self._bind()
 
     def _bind(self, *_: object) -> None:

@@ -14,7 +14,7 @@ from gui.core.kinds import FileKind, kind_of_file
 from gui.jobs import Action, Job
 from gui.session import Session
 from gui.theme import UNIT
-from gui.viewmodels.simulation import PREVIEW, SimulationModel, SimulationState
+from gui.viewmodels.simulation import PREVIEW, SimulationModel
 from gui.views.common.buttons import button
 from gui.views.common.empty_state import EmptyState
 from gui.views.common.labels import label
@@ -174,8 +174,7 @@ class SimulatePage(Page):
         self.modelCard.setFile(model.model_path, facts)
         self.modelCard.setFindings([f for f in findings if f.field == "model"])
         facts = model.structure.facts if model.structure is not None else ""
-        is_reading = model._setup_state() is SimulationState.LOADING
-        self.structureCard.setFile(model.structure_path, "Reading…" if is_reading else facts)
+        self.structureCard.setFile(model.structure_path, "Reading…" if model.is_reading else facts)
         self.structureCard.setFindings([f for f in findings if f.field == "structure"])
         if self.quantum is not None:
             self._tell_quantum()

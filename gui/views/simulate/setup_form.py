@@ -162,7 +162,6 @@ class SetupForm(SettingsForm):
         super().__init__(RunSettings, LAYOUT, parent)
         self.set_setup_values(defaults())
         self.changed.connect(self._count)
-        self._count()
 
     def setup_values(self) -> dict[str, Any]:
         """Return the settings."""
@@ -171,6 +170,7 @@ class SetupForm(SettingsForm):
     def set_setup_values(self, values: dict[str, Any]) -> None:
         """Show settings."""
         self.set_values({**values, **_MISSING})
+        self._count()
 
     def _count(self) -> None:
         """Say beside the length how many steps it is."""

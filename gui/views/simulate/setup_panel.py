@@ -135,7 +135,6 @@ class SetupPanel(QWidget):
     def _take_values(self) -> None:
         with QSignalBlocker(self.form):
             self.form.set_setup_values(self._model.values)
-            self.form._count()
         self.refresh()
 
     def _give_values(self) -> None:

@@ -30,7 +30,6 @@ from gui.views.data.summary_strip import facts_of
 from nequip_openmm.examples import METHANOL
 
 READER = [sys.executable, "-m", "nequip_openmm"]
-LONG_MS = 30_000
 
 XYZ = """3
 Properties=species:S:1:pos:R:3:{forces}:R:3 {energy} pbc="F F F"
@@ -83,7 +82,7 @@ def press(qtbot: QtBot, widget: QWidget, text: str) -> None:
 
 def read(qtbot: QtBot, page: DataPage, path: Path, state: DataState) -> None:
     page.open_file(path)
-    qtbot.waitUntil(lambda: page.model.state is state, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.model.state is state)
 
 
 def test_empty_page_opens_files_folders_and_the_example(
@@ -108,7 +107,7 @@ def test_example_is_read_and_handed_to_training(
     session.page_wanted.connect(pages.append)
     press(qtbot, page.empty, "Methanol")
     assert page.state is PageState.LOADING
-    qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.state is PageState.READY)
     assert session.dataset is page.model.dataset
     assert page.overview.rows.rowCount() == 360
     assert page.overview.title.wholeText() == METHANOL.name
@@ -132,9 +131,9 @@ def test_what_is_for_another_page_is_left_to_it(page: DataPage, tmp_path: Path) 
 
 def test_reading_can_be_cancelled(page: DataPage, tmp_path: Path, qtbot: QtBot) -> None:
     page.open_file(write_xyz(tmp_path / "large.xyz", n=20_000))
-    qtbot.waitUntil(lambda: "%" in page.loading.text(), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: "%" in page.loading.text())
     press(qtbot, page.loading, "Cancel")
-    qtbot.waitUntil(lambda: page.state is PageState.EMPTY, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.state is PageState.EMPTY)
 
 
 def test_a_broken_file_is_explained(page: DataPage, tmp_path: Path, qtbot: QtBot) -> None:
@@ -160,7 +159,7 @@ def test_two_names_for_the_energy_are_asked_about(
     assert not confirm.isEnabled()
     energy.setCurrentIndex(1)
     qtbot.mouseClick(confirm, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.state is PageState.READY)
     assert page.model.dataset is not None
     assert page.model.dataset.data_settings()["keys"] == {"energy": "REF_energy"}
     assert page.model.dataset.arrays["energies"][0] == -14.5
@@ -176,7 +175,7 @@ def test_forces_under_an_unknown_name_are_asked_for(
     assert button(page.mapping, "Use as it is").isVisible()
     forces.setCurrentIndex(1)
     press(qtbot, page.mapping, "Read again")
-    qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.state is PageState.READY)
     assert page.model.dataset is not None
     assert page.model.dataset.arrays["max_forces"][0] == pytest.approx(0.5)
 
@@ -195,7 +194,7 @@ def test_units_that_an_archive_does_not_say_are_asked_for(
     assert not button(page.mapping, "Read again").isEnabled()
     units.setCurrentIndex(units.findData("kcal/mol/Å"))
     press(qtbot, page.mapping, "Read again")
-    qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.state is PageState.READY)
     assert page.model.dataset is not None
     assert page.model.dataset.data_settings()["units"] == "kcal/mol/Å"
     np.testing.assert_allclose(page.model.dataset.frame(0).forces, forces[0] * 0.0433641, rtol=1e-6)
@@ -247,8 +246,8 @@ def test_frames_that_are_wrong_are_left_out(
     rest = tmp_path / "rest.xyz"
     answers.ready |= {"save_file": rest, "ask": "Open it"}
     page.overview.filters.saving_wanted.emit(False)
-    qtbot.waitUntil(lambda: rest.exists() and page.state is PageState.LOADING, timeout=LONG_MS)
-    qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: rest.exists() and page.state is PageState.LOADING)
+    qtbot.waitUntil(lambda: page.state is PageState.READY)
     assert page.model.dataset is not None
     assert page.model.dataset.path == rest
     assert page.model.dataset.n_frames == 6
@@ -309,7 +308,7 @@ def test_rows_show_their_frame_and_tell_the_inspector(
 def test_frames_are_played(loaded: DataPage, qtbot: QtBot) -> None:
     play = tool(loaded.overview.frame, "Play")
     qtbot.mouseClick(play, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: loaded.model.frame >= 2, timeout=5000)
+    qtbot.waitUntil(lambda: loaded.model.frame >= 2)
     qtbot.mouseClick(play, Qt.MouseButton.LeftButton)
     assert play.accessibleName() == "Play"
 

@@ -16,7 +16,7 @@ def test_modules_are_imported_one_by_one(qtbot: Any) -> None:
     sys.modules.pop("colorsys", None)
     warm_up = WarmUp(parent, ["this_is_not_there", "colorsys"])
     assert "colorsys" not in sys.modules
-    with qtbot.waitSignal(warm_up.finished, timeout=5000):
+    with qtbot.waitSignal(warm_up.finished):
         pass
     assert "colorsys" in sys.modules
 

@@ -254,7 +254,7 @@ def test_a_page_that_is_made_for_a_job_shows_it(qtbot: Any, window: MainWindow) 
 
 def test_a_failure_is_told_wherever_one_looks(qtbot: Any, window: MainWindow) -> None:
     job = start(window, "crash", "water")
-    qtbot.waitUntil(lambda: job.state is JobState.FAILED, timeout=10_000)
+    qtbot.waitUntil(lambda: job.state is JobState.FAILED)
     assert "SIGSEGV" in window.toasts.texts()[-1]
     assert window.log.n_warnings == 1
     assert "1 warning" in window.job_bar._log.text()
@@ -267,7 +267,7 @@ def test_a_failure_is_told_wherever_one_looks(qtbot: Any, window: MainWindow) ->
 
 def test_warnings_are_counted_and_garbage_shown(qtbot: Any, window: MainWindow) -> None:
     job = start(window, "garbage", "water")
-    qtbot.waitUntil(lambda: job.state is JobState.FINISHED, timeout=10_000)
+    qtbot.waitUntil(lambda: job.state is JobState.FINISHED)
     assert window.log.n_warnings == 4
     assert "not understood: Segmentation fault?" in window.log_pane.text()
     assert "finished" in window.toasts.texts()[-1]
@@ -297,7 +297,7 @@ def test_news_are_as_high_as_their_words(qtbot: Any, window: MainWindow) -> None
         fits = [banner.height() >= banner.heightForWidth(banner.width()) > 30 for banner in shown]
         return len(fits) == 3 and all(fits)
 
-    qtbot.waitUntil(is_readable, timeout=2000)
+    qtbot.waitUntil(is_readable)
     assert all(not banner.isWindow() for banner in window.toasts.findChildren(Banner))
 
 
@@ -376,7 +376,7 @@ def test_a_job_that_does_not_end_can_be_forced(
     answers.ready["ask"] = "Save and stop"
     window.close()
     answers.ready["ask"] = "Force stop"
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: not window.isVisible())
     assert job.state is JobState.STOPPED
 
 

@@ -38,7 +38,7 @@ def test_a_flood_is_taken_in_turns(qtbot: Any) -> None:
     timer.start(0)
     process.received.connect(lambda events: steps.extend(event["step"] for event in events))
     with (
-        qtbot.waitSignal(process.ended, timeout=60_000) as ended,
+        qtbot.waitSignal(process.ended) as ended,
         tempfile.TemporaryFile() as output,
     ):
         process.start([sys.executable, "-S", "-c", CHILD.format(n=N)], output)

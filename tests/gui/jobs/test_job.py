@@ -31,8 +31,8 @@ def start(session: Session, kind: str = "md", name: str = "run") -> Job:
     return job
 
 
-def wait_for(qtbot: Any, job: Job, *states: JobState, timeout: int = 20_000) -> None:
-    qtbot.waitUntil(lambda: job.state in states, timeout=timeout)
+def wait_for(qtbot: Any, job: Job, *states: JobState) -> None:
+    qtbot.waitUntil(lambda: job.state in states)
 
 
 def test_a_run_from_start_to_finish(qtbot: Any, session: Session) -> None:
@@ -178,10 +178,12 @@ def test_refused_settings_are_told_in_one_line(qtbot: Any, make_session: MakeSes
 
 def test_a_slow_start_is_no_failure(qtbot: Any, make_session: MakeSession) -> None:
     job = start(make_session("slow-start"))
-    qtbot.wait(300)
+    states: list[JobState] = []
+    job.state_changed.connect(states.append)
     assert job.state is S.STARTING
     assert job.silence_s == 0
     wait_for(qtbot, job, S.FINISHED)
+    assert states == [S.RUNNING, S.FINISHED]
 
 
 def test_silence_is_noticed(
@@ -190,7 +192,7 @@ def test_silence_is_noticed(
     monkeypatch.setattr("gui.jobs.job.SILENT_AFTER_S", 0.2)
     job = start(make_session("hang"))
     wait_for(qtbot, job, S.RUNNING)
-    qtbot.waitUntil(lambda: job.is_silent, timeout=10_000)
+    qtbot.waitUntil(lambda: job.is_silent)
     assert job.state is S.RUNNING
     job.kill()
     wait_for(qtbot, job, S.STOPPED)
@@ -236,7 +238,7 @@ def test_a_run_of_another_program_is_followed_and_stopped(
         assert session.jobs.attach(tmp_path / "other") is job
         wait_for(qtbot, job, S.RUNNING)
         n_events = len(job.events("sample"))
-        qtbot.waitUntil(lambda: len(job.events("sample")) > n_events, timeout=10_000)
+        qtbot.waitUntil(lambda: len(job.events("sample")) > n_events)
         assert {action for action in Action if job.can(action)} == {Action.STOP, Action.KILL}
         assert job.keeps_running
         assert job.stop()

@@ -219,7 +219,7 @@ def test_playing_ends_at_the_last_frame(qtbot, tmp_path: Path) -> None:  # type:
     qtbot.waitUntil(lambda: player.trajectory.step == 60)
     player.scrubber.playButton.click()
     assert player.trajectory.is_playing
-    qtbot.waitUntil(lambda: not player.trajectory.is_playing, timeout=3000)
+    qtbot.waitUntil(lambda: not player.trajectory.is_playing)
     assert player.trajectory.step == 60
     player.scrubber.slider.setValue(1)
     assert player.trajectory.step == 10
@@ -240,7 +240,7 @@ def test_frames_come_while_a_person_looks_back(qtbot, tmp_path: Path) -> None:  
     ends = [end for end, _ in frame_ends(folder / "simulation.xc.xyz")]
     with (folder / "events.jsonl").open("a") as file:
         file.write(frame_event(2, ends) + "\n")
-    qtbot.waitUntil(lambda: len(trajectory) == 3 or not job.is_alive, timeout=5000)
+    qtbot.waitUntil(lambda: len(trajectory) == 3 or not job.is_alive)
     assert trajectory.step == 0
 
 
@@ -272,6 +272,6 @@ def test_all_frames_are_there_once_the_run_is_over(
         trajectory.show(1)
     with (folder / "events.jsonl").open("a") as file:
         file.write('{"v": 1, "ev": "done", "t": 1.0, "reason": "finished"}\n')
-    qtbot.waitUntil(lambda: len(trajectory) == len(POSITIONS), timeout=5000)
+    qtbot.waitUntil(lambda: len(trajectory) == len(POSITIONS))
     qtbot.waitUntil(lambda: trajectory.step == (10 if is_looking_back else 60))
     assert trajectory.index == (1 if is_looking_back else 6)

@@ -210,7 +210,7 @@ def test_many_atoms_are_quick_while_they_move(qtbot, view: MoleculeView) -> None
     view.setCamera(view.camera().turned(0.1, 0))
     view.grab()
     assert not (view._canvas.scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
-    qtbot.waitUntil(lambda: not view._is_quick, timeout=3000)
+    qtbot.waitUntil(lambda: not view._is_quick)
     view.grab()
     assert (view._canvas.scene.kind == Kind.STICK).any()  # type: ignore[union-attr]
 

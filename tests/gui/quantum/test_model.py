@@ -16,11 +16,10 @@ from gui.viewmodels.quantum import QuantumModel, QuantumState
 from gui.viewmodels.quantum_run import ALL
 
 Make = Callable[..., QuantumModel]
-PATIENCE_MS = 20_000
 
 
 def reached(qtbot: Any, model: QuantumModel, state: QuantumState) -> None:
-    qtbot.waitUntil(lambda: model.state is state, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: model.state is state)
 
 
 def run_to_the_end(qtbot: Any, model: QuantumModel, state: QuantumState) -> None:
@@ -77,10 +76,10 @@ def test_what_the_check_refuses_is_invalid(qtbot: Any, make_model: Make) -> None
 
 def test_preview_and_export(qtbot: Any, make_model: Make, tmp_path: Path) -> None:
     model = make_model()
-    with qtbot.waitSignal(model.previewed, timeout=PATIENCE_MS) as told:
+    with qtbot.waitSignal(model.previewed) as told:
         model.preview()
     assert "<ffsocket" in told.args[0]["files"]["input.xml"]
-    with qtbot.waitSignal(model.exported, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(model.exported):
         model.export(tmp_path / "exported")
     assert (tmp_path / "exported" / "input.xml").is_file()
 
@@ -108,7 +107,7 @@ def test_a_run_from_start_to_end(qtbot: Any, make_model: Make) -> None:
 def test_a_report_is_made(qtbot: Any, make_model: Make) -> None:
     model = make_model()
     run_to_the_end(qtbot, model, QuantumState.FINISHED)
-    with qtbot.waitSignal(model.reported, timeout=PATIENCE_MS) as told:
+    with qtbot.waitSignal(model.reported) as told:
         model.report()
     assert told.args[0].is_file()
 
@@ -129,7 +128,7 @@ def test_a_dead_driver_is_restarted_by_a_person(qtbot: Any, make_model: Make) ->
     model = make_model("driver-dies")
     model.start()
     reached(qtbot, model, QuantumState.WAITING)
-    qtbot.waitUntil(lambda: bool(model.advice and model.advice.offers), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: bool(model.advice and model.advice.offers))
     assert model.advice is not None
     assert model.advice.offers[0] is Offer.RESTART_DRIVER
     assert model.run is not None

@@ -21,7 +21,6 @@ from gui.views.quantum.page import QuantumPage
 from tests.gui.quantum.conftest import FAKE, REPOSITORY
 
 Open = Callable[..., QuantumPage]
-PATIENCE_MS = 30_000
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def click(qtbot: Any, widget: Any) -> None:
 
 
 def reached(qtbot: Any, page: QuantumPage, *states: QuantumState) -> None:
-    qtbot.waitUntil(lambda: page.model.state in states, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.model.state in states)
 
 
 def test_empty_says_what_is_missing(open_page: Open) -> None:
@@ -81,7 +80,7 @@ def test_a_wrong_value_is_told_beside_its_field(open_page: Open) -> None:
 
 def test_the_check_gives_the_hint_and_a_click_takes_it(qtbot: Any, open_page: Open) -> None:
     page = open_page()
-    qtbot.waitUntil(lambda: page.model.found is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.model.found is not None)
     click(qtbot, page.setup.useButton)
     assert page.model.values["beads"] == 36
     assert not page.setup.useButton.isVisible()
@@ -101,28 +100,28 @@ def test_fields_that_do_not_matter_are_not_shown(open_page: Open) -> None:
 def test_preview_and_export(qtbot: Any, open_page: Open, answers: Answers, tmp_path: Path) -> None:
     page = open_page()
     answers.ready["save_file"] = tmp_path / "exported"
-    qtbot.waitUntil(lambda: page.setup.previewButton.isEnabled(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.setup.previewButton.isEnabled())
     click(qtbot, page.setup.previewButton)
-    qtbot.waitUntil(lambda: page.setup.preview is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.setup.preview is not None)
     assert "<ffsocket" in page.setup.preview.text()
     page.setup.preview.export_asked.emit()
-    qtbot.waitUntil(lambda: (tmp_path / "exported" / "input.xml").is_file(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: (tmp_path / "exported" / "input.xml").is_file())
     page.setup.preview.accept()
 
 
 def test_a_run_by_mouse(qtbot: Any, open_page: Open) -> None:
     page = open_page()
-    qtbot.waitUntil(lambda: page.setup.startButton.isEnabled(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.setup.startButton.isEnabled())
     click(qtbot, page.setup.startButton)
     assert page.face() == "run"
     reached(qtbot, page, QuantumState.FINISHED)
-    qtbot.waitUntil(lambda: page.model.run.step == 1000, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.model.run.step == 1000)
     page.run.kinetic.draw_means()
     assert page.run.kinetic.running.points("virial") > 5
     assert "virial" in page.run.kinetic.legend.text()
     assert page.run.kinetic.elementBox.count() == 4
     assert page.run.header.banner.text() == "Finished"
-    qtbot.waitUntil(lambda: page.run.player.view.snapshot() is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.run.player.view.snapshot() is not None)
     assert page.run.player.view.snapshot().beads.shape == (4, 6, 3)
     page.run.header.leaveButton.click()
     assert page.face() == "setup"
@@ -133,9 +132,7 @@ def test_a_driver_that_died_is_restarted_from_its_lamp(qtbot: Any, open_page: Op
     page.setup.start()
     reached(qtbot, page, QuantumState.WAITING)
     lamps = page.run.header.lamps
-    qtbot.waitUntil(
-        lambda: lamps._drivers and lamps._drivers[0].restartButton.isVisible(), timeout=PATIENCE_MS
-    )
+    qtbot.waitUntil(lambda: lamps._drivers and lamps._drivers[0].restartButton.isVisible())
     assert "given up" in lamps._drivers[0].text()
     assert page.run.header.banner.isVisible()
     click(qtbot, lamps._drivers[0].restartButton)
@@ -149,7 +146,7 @@ def test_after_a_death_the_data_stay_and_resume_is_a_click_away(
     page = open_page(behaviour)
     page.setup.start()
     reached(qtbot, page, QuantumState.FAILED)
-    qtbot.waitUntil(lambda: page.model.run.step > 0, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.model.run.step > 0)
     assert page.run.header.banner.isVisible()
     page.run.take(Offer.SHOW_LOGS)
     assert page.run.tabs.currentWidget() is page.run.logs
@@ -179,7 +176,7 @@ def test_the_series_by_mouse(qtbot: Any, open_page: Open) -> None:
     panel.beadsEdit.setText("2, 4")
     panel.stepsBox.setValue(4000)
     click(qtbot, panel.startButton)
-    qtbot.waitUntil(lambda: len(page.model.series.points) == 2, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(page.model.series.points) == 2)
     assert page.face() == "series"
     assert panel.banner.isVisible()
 

@@ -13,11 +13,10 @@ from gui.viewmodels.quantum import QuantumModel
 from nequip_openmm.errors import UserError
 
 Make = Callable[..., QuantumModel]
-PATIENCE_MS = 30_000
 
 
 def reached(qtbot: Any, series: BeadSeries, state: SeriesState) -> None:
-    qtbot.waitUntil(lambda: series.state is state, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: series.state is state)
 
 
 def test_runs_follow_one_another_and_are_judged(qtbot: Any, make_model: Make) -> None:
@@ -41,7 +40,7 @@ def test_a_series_is_stopped_and_resumed(qtbot: Any, make_model: Make) -> None:
     model = make_model("long")
     model.start_series((2, 4), steps=2000)
     reached(qtbot, model.series, SeriesState.RUNNING)
-    qtbot.waitUntil(lambda: bool(model.run and model.run.job.progress.done), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: bool(model.run and model.run.job.progress.done))
     model.series.stop()
     reached(qtbot, model.series, SeriesState.STOPPED)
     model.series.resume()
@@ -57,7 +56,7 @@ def test_a_member_that_fails_stops_the_series_and_what_was_found_stays(
     reached(qtbot, model.series, SeriesState.FAILED)
     assert "i-PI was killed" in model.series.problem
     model.series.resume()
-    qtbot.waitUntil(lambda: 2 in model.series.points, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: 2 in model.series.points)
 
 
 @pytest.mark.parametrize(

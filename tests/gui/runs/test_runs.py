@@ -286,7 +286,7 @@ def test_a_run_goes_on(qtbot, page: RunsPage, session: Session, root: Path) -> N
     page._continue.click()
     job = session.jobs.get(folder)
     assert job is not None
-    qtbot.waitUntil(lambda: job.state is JobState.FINISHED, timeout=10_000)
+    qtbot.waitUntil(lambda: job.state is JobState.FINISHED)
     qtbot.waitUntil(lambda: page.runs.summary(folder).state == "FINISHED")  # type: ignore[union-attr]
 
 
@@ -373,7 +373,7 @@ def test_a_run_started_elsewhere_appears_and_is_lost_when_it_is_killed(
     assert not job.is_ours
     sleeper.kill()
     sleeper.wait()
-    qtbot.waitUntil(lambda: state() == "LOST", timeout=8000)
+    qtbot.waitUntil(lambda: state() == "LOST")
     page.list.select(root / "new")
     assert not page._continue.isHidden()
 
@@ -383,7 +383,7 @@ def test_a_job_of_the_window_is_followed(
 ) -> None:  # type: ignore[no-untyped-def]
     job = session.start_job("md", {"steps": 100}, "mine")
     assert job is not None
-    qtbot.waitUntil(lambda: job.state is JobState.FINISHED, timeout=10_000)
+    qtbot.waitUntil(lambda: job.state is JobState.FINISHED)
     page.runs.look()
     qtbot.waitUntil(lambda: page.runs.summary(root / "mine") is not None)
     qtbot.waitUntil(lambda: page.runs.summary(root / "mine").state == "FINISHED")  # type: ignore[union-attr]

@@ -107,7 +107,7 @@ def make_simulation(
         if filled:
             model.set_model(model_file)
             model.set_structure(structure_file)
-            qtbot.waitUntil(lambda: model.state.name == "READY", timeout=5000)
+            qtbot.waitUntil(lambda: model.state.name == "READY")
         return model
 
     yield make

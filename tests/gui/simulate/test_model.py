@@ -16,7 +16,7 @@ Make = Callable[..., SimulationModel]
 
 
 def _reaches(qtbot, model: SimulationModel, name: str) -> None:
-    qtbot.waitUntil(lambda: model.state.name == name, timeout=8000)
+    qtbot.waitUntil(lambda: model.state.name == name)
 
 
 def test_states_have_the_names_of_the_page() -> None:
@@ -76,7 +76,7 @@ def test_a_newer_structure_wins_over_one_that_is_still_read(
     water.write_text("3\n\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\n")
     model.set_structure(structure_file)
     model.set_structure(water)
-    qtbot.waitUntil(lambda: model.structure is not None, timeout=5000)
+    qtbot.waitUntil(lambda: model.structure is not None)
     qtbot.wait(300)
     assert model.structure is not None
     assert model.structure.formula == "H₂O"
@@ -105,12 +105,12 @@ def test_pause_set_checkpoint_stop_reach_the_worker(make_simulation: Make, qtbot
     assert job is not None
     _reaches(qtbot, model, "RUNNING")
     assert model.set_knob("temperature", 350.0)
-    qtbot.waitUntil(lambda: model.record.knobs.get("temperature") == 350.0, timeout=5000)
+    qtbot.waitUntil(lambda: model.record.knobs.get("temperature") == 350.0)
     assert any("temperature 350 K" in mark.text for mark in model.record.marks)
     job.pause()
     _reaches(qtbot, model, "PAUSED")
     job.checkpoint()
-    qtbot.waitUntil(lambda: model.record.checkpoint_step is not None, timeout=5000)
+    qtbot.waitUntil(lambda: model.record.checkpoint_step is not None)
     job.resume()
     _reaches(qtbot, model, "RUNNING")
     job.stop()
@@ -138,7 +138,7 @@ def test_samples_cost_nothing_but_themselves_while_settings_are_shown(
     model.set_up()
     monkeypatch.setattr(model, "findings", lambda: pytest.fail("checked for a sample"))
     before = len(model.record.series)
-    qtbot.waitUntil(lambda: len(model.record.series) > before + 5, timeout=5000)
+    qtbot.waitUntil(lambda: len(model.record.series) > before + 5)
 
 
 def test_a_blow_up_offers_half_the_time_step_and_does_it(make_simulation: Make, qtbot) -> None:
@@ -252,7 +252,7 @@ def test_the_thorough_check_is_a_child_whose_answer_is_kept(make_simulation: Mak
     model = make_simulation("ok")
     model.verify()
     assert model.is_verifying
-    qtbot.waitUntil(lambda: model.verification is not None, timeout=5000)
+    qtbot.waitUntil(lambda: model.verification is not None)
     assert model.verification == {"answer": 42}
     model.set_values(model.values | {"timestep": 0.25})
     assert model.verification is None  # it was about other settings

@@ -31,14 +31,14 @@ def make_page(make_session, preview, model_file: Path, structure_file: Path, qtb
         if filled:
             page.open_file(model_file)
             page.open_file(structure_file)
-            qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=5000)
+            qtbot.waitUntil(lambda: page.state is PageState.READY)
         return page
 
     return make
 
 
 def _reaches(qtbot, page: SimulatePage, state: PageState) -> None:
-    qtbot.waitUntil(lambda: page.state is state, timeout=8000)
+    qtbot.waitUntil(lambda: page.state is state)
 
 
 def _click(qtbot, widget) -> None:
@@ -95,7 +95,7 @@ def test_a_file_dropped_on_either_card_is_taken_for_what_it_is(
     event = QDropEvent(QPointF(5, 5), copy, data, left, Qt.KeyboardModifier.NoModifier)
     page.modelCard.dropEvent(event)
     assert page.model.structure_path == structure_file
-    qtbot.waitUntil(lambda: page.model.structure is not None, timeout=5000)
+    qtbot.waitUntil(lambda: page.model.structure is not None)
 
 
 def test_files_are_chosen_by_dialogs(
@@ -260,10 +260,10 @@ def test_knobs_are_turned_by_field_and_slider(make_page: MakePage, qtbot) -> Non
     steering = page.run.steering
     field = steering.fields["temperature"]
     field.setValue(350)
-    qtbot.waitUntil(lambda: page.model.record.knobs.get("temperature") == 350.0, timeout=5000)
+    qtbot.waitUntil(lambda: page.model.record.knobs.get("temperature") == 350.0)
     steering.sliders["friction"].setValue(300)
-    qtbot.waitUntil(lambda: page.model.record.knobs.get("friction") == 10.0, timeout=5000)
-    qtbot.waitUntil(lambda: len(page.run.timePlots.plots["temperature"]._marks) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: page.model.record.knobs.get("friction") == 10.0)
+    qtbot.waitUntil(lambda: len(page.run.timePlots.plots["temperature"]._marks) == 2)
 
 
 def test_a_slider_that_is_dragged_asks_once(qtbot) -> None:
@@ -276,7 +276,7 @@ def test_a_slider_that_is_dragged_asks_once(qtbot) -> None:
     steering.turned.connect(lambda name, value: asked.append((name, value)))
     for position in range(200, 241):
         steering.sliders["temperature"].setValue(position)
-    qtbot.waitUntil(lambda: bool(asked), timeout=2000)
+    qtbot.waitUntil(lambda: bool(asked))
     assert asked == [("temperature", 360.0)]
     assert steering.note.text() == "Asked for: Temperature 360 K…"
     steering.reset()  # the worker refused

@@ -43,7 +43,7 @@ def page(make_session, tmp_path: Path, structure_file: Path, qtbot, monkeypatch)
     page.show()
     page.open_file(tmp_path / "small.safetensors")
     page.open_file(structure_file)
-    qtbot.waitUntil(lambda: page.state is PageState.READY, timeout=30_000)
+    qtbot.waitUntil(lambda: page.state is PageState.READY)
     form = page.setup.form
     for name, value in {
         "trajectory_interval": 10,
@@ -57,22 +57,21 @@ def page(make_session, tmp_path: Path, structure_file: Path, qtbot, monkeypatch)
 
 def test_check_run_steer_and_script(page: SimulatePage, qtbot, tmp_path: Path, answers) -> None:
     page.model.verify()
-    qtbot.waitUntil(lambda: not page.model.is_verifying, timeout=60_000)
+    qtbot.waitUntil(lambda: not page.model.is_verifying)
     assert page.model.verification["ok"] is True
     assert page.setup.checkBanner.text().startswith("Ready to run. ")
     page.setup.form.set_value("length", 500.0)
     page.setup.start()
-    qtbot.waitUntil(lambda: page.state is PageState.RUNNING, timeout=60_000)
+    qtbot.waitUntil(lambda: page.state is PageState.RUNNING)
     assert page.model.set_knob("temperature", 350.0)
-    qtbot.waitUntil(lambda: page.model.record.knobs["temperature"] == 350.0, timeout=10_000)
+    qtbot.waitUntil(lambda: page.model.record.knobs["temperature"] == 350.0)
     qtbot.waitUntil(
         lambda: len(page.run.player.trajectory) > 5 and bool(page.model.record.rdf.y),
-        timeout=20_000,
     )
     assert page.run.player.view.snapshot() is not None
     assert len(page.model.record.series.arrays("rms_force")[0])
     page.model.job.stop()
-    qtbot.waitUntil(lambda: page.state is PageState.STOPPED, timeout=20_000)
+    qtbot.waitUntil(lambda: page.state is PageState.STOPPED)
     answers.ready["open_folder"] = tmp_path
     page.run.save_script()
     script = tmp_path / page.model.job.name / "simulate.py"
@@ -83,15 +82,15 @@ def test_check_run_steer_and_script(page: SimulatePage, qtbot, tmp_path: Path, a
 def test_a_crash_loses_nothing_and_the_run_goes_on(page: SimulatePage, qtbot) -> None:
     page.setup.form.set_value("length", 500.0)
     page.setup.start()
-    qtbot.waitUntil(lambda: (page.model.record.checkpoint_step or 0) >= 100, timeout=60_000)
+    qtbot.waitUntil(lambda: (page.model.record.checkpoint_step or 0) >= 100)
     os.kill(page.model.job.hello["pid"], signal.SIGSEGV)
-    qtbot.waitUntil(lambda: page.state is PageState.FAILED, timeout=10_000)
+    qtbot.waitUntil(lambda: page.state is PageState.FAILED)
     step = page.model.record.checkpoint_step
     assert f"{page.model.record.time_ps(step):.4g} ps" in page.run.trouble.buttons()[0].text()
     page.run.trouble.buttons()[0].click()
-    qtbot.waitUntil(lambda: page.state is PageState.RUNNING, timeout=60_000)
-    qtbot.waitUntil(lambda: page.model.record.last_step > step + 100, timeout=20_000)
+    qtbot.waitUntil(lambda: page.state is PageState.RUNNING)
+    qtbot.waitUntil(lambda: page.model.record.last_step > step + 100)
     time_ps, _ = page.model.record.series.arrays("temp")
     assert (time_ps[1:] > time_ps[:-1]).all()  # no sample missing a place, none twice
     page.model.job.stop()
-    qtbot.waitUntil(lambda: page.state is PageState.STOPPED, timeout=20_000)
+    qtbot.waitUntil(lambda: page.state is PageState.STOPPED)

@@ -14,7 +14,7 @@ from nequip_openmm.training.loading import load_config
 
 
 def until(qtbot, page, *states):
-    qtbot.waitUntil(lambda: page.state in states, timeout=20_000)
+    qtbot.waitUntil(lambda: page.state in states)
 
 
 def click(qtbot, button):
@@ -81,7 +81,7 @@ def test_a_check_is_shown(make_page, qtbot):
 def test_a_check_that_fails_is_shown(make_page, qtbot):
     page = make_page("check-fail")
     click(qtbot, page.setup.check_button)
-    qtbot.waitUntil(lambda: page.setup.check.banner.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: page.setup.check.banner.isVisible())
     assert page.setup.check.banner.text() == "no frame has forces"
 
 
@@ -181,7 +181,7 @@ def test_parity_is_drawn_and_a_click_opens_the_frame(make_page, qtbot):
     click(qtbot, page.setup.start_button)
     until(qtbot, page, PageState.FINISHED)
     page.run.tabs.setCurrentWidget(page.run.parity)
-    qtbot.waitUntil(lambda: page.model.parity.comparison is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.parity.comparison is not None)
     plot = page.run.parity.forces
     assert "MAE" in plot.numbers.text()
     scatter = plot.scatter

@@ -92,7 +92,7 @@ def test_data_paths_in_a_file_are_relative_to_it(setup, tmp_path):
 def test_a_check_tells_what_the_training_would_be(setup, qtbot):
     setup.start_check()
     assert setup.check is Check.RUNNING
-    qtbot.waitUntil(lambda: setup.check is Check.DONE, timeout=10_000)
+    qtbot.waitUntil(lambda: setup.check is Check.DONE)
     assert setup.found["n_weights"] == FOUND["n_weights"]
     setup.edit(setup.values)
     assert setup.check is Check.NONE  # of other settings
@@ -101,14 +101,14 @@ def test_a_check_tells_what_the_training_would_be(setup, qtbot):
 def test_a_check_that_fails_says_why(make_trainer, qtbot):
     setup = TrainingSetup(make_trainer("check-fail"))
     setup.start_check()
-    qtbot.waitUntil(lambda: setup.check is Check.FAILED, timeout=10_000)
+    qtbot.waitUntil(lambda: setup.check is Check.FAILED)
     assert setup.failure["title"] == "no frame has forces"
 
 
 def test_a_check_can_be_cancelled(make_trainer, qtbot):
     setup = TrainingSetup(make_trainer("check-hang"))
     setup.start_check()
-    qtbot.waitUntil(lambda: setup.check_text == "Timing steps", timeout=10_000)
+    qtbot.waitUntil(lambda: setup.check_text == "Timing steps")
     setup.cancel_check()
     assert setup.check is Check.NONE
 
