@@ -90,6 +90,7 @@ class MainWindow(QMainWindow):
         self._pages: dict[str, QWidget] = {}
         self._name = ""
         self._inspector: Any = None  # its module is imported when it is first shown
+        self._looked_at: Any = None  # a frame or a job
         self._build()
         self._connect()
         self.actions_.add(window_actions(self))
@@ -189,9 +190,21 @@ class MainWindow(QMainWindow):
             self._inspector = Inspector(self.session)
             self._across.addWidget(self._inspector)
             self._across.setSizes([self.width() - 44 * UNIT, 40 * UNIT])
+            self._show_looked_at()
         if self._inspector is not None:
             self._inspector.setVisible(shown)
         return self._inspector
+
+    def _show_looked_at(self) -> None:
+        """Let a new inspector show what was looked at before it was there, else the newest job."""
+        shown = self._looked_at or next(reversed(self.session.jobs.running()), None)
+        if isinstance(shown, Job):
+            self._inspector.showJob(shown)
+        elif shown is not None:
+            self._inspector.showFrame(shown)
+
+    def _remember(self, shown: object) -> None:
+        self._looked_at = shown
 
     def open_palette(self) -> None:
         """Ask what a person wants to do."""
@@ -279,6 +292,8 @@ class MainWindow(QMainWindow):
         self._rail.chosen.connect(self.show_page)
         self.session.page_wanted.connect(self.show_page)
         self.session.job_shown.connect(self.show_job)
+        self.session.job_shown.connect(self._remember)
+        self.session.frame_shown.connect(self._remember)
         self.session.frame_shown.connect(self._offer_inspector)
         self.session.notifications.notified.connect(self._tell)
         self.job_bar.job_wanted.connect(self.session.job_shown)

@@ -58,6 +58,7 @@ def _view(window: MainWindow) -> list[Action]:
     ]
     return [
         *pages,
+        Action("view.quantum", "Quantum nuclei", partial(window.show_page, "quantum")),
         Action("view.inspector", "Inspector", window.toggle_inspector, "Ctrl+I"),
         Action("view.log", "Log", window.toggle_log, "Ctrl+L"),
         Action("view.next-warning", "Next warning", window.next_warning, "Ctrl+N"),

@@ -38,6 +38,8 @@ class _Engine(QIconEngine):
         self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float
     ) -> QPixmap:
         picture = QPixmap(size)
+        if picture.isNull():  # asked for by a button that has no size yet
+            return picture
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
         self.paint(painter, picture.rect(), mode, state)
