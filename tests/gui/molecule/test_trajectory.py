@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from shiboken6 import delete
 
 from gui.core.frames import FrameBuffer
 from gui.core.run_atoms import read_run_atoms
@@ -23,6 +25,14 @@ N = 5
 RNG = np.random.default_rng(0)
 POSITIONS = RNG.normal(scale=20.0, size=(7, N, 3))
 CELL = np.array([[10.0, 0, 0], [2.0, 9.0, 0], [-1.0, 1.5, 11.0]])
+
+
+@pytest.fixture
+def jobs(qapp: object) -> Iterator[Jobs]:
+    """Jobs that live as long as the test; a job does not keep them alive."""
+    jobs = Jobs()
+    yield jobs
+    delete(jobs)
 
 
 def write_extended_xyz(path: Path) -> list[int]:
@@ -192,8 +202,7 @@ def test_which_atoms_a_run_has(tmp_path: Path) -> None:
         read_run_atoms(tmp_path)
 
 
-def test_a_finished_run_shows_all_its_frames(qtbot, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    jobs = Jobs()
+def test_a_finished_run_shows_all_its_frames(qtbot, jobs: Jobs, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     job = jobs.attach(run_folder(tmp_path, 2, is_over=True))
     qtbot.waitUntil(lambda: not job.is_alive)
     trajectory = Trajectory()
@@ -210,8 +219,8 @@ def test_a_finished_run_shows_all_its_frames(qtbot, tmp_path: Path) -> None:  # 
     assert (trajectory.step, trajectory.is_live) == (60, True)
 
 
-def test_playing_ends_at_the_last_frame(qtbot, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    job = Jobs().attach(run_folder(tmp_path, 2, is_over=True))
+def test_playing_ends_at_the_last_frame(qtbot, jobs: Jobs, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    job = jobs.attach(run_folder(tmp_path, 2, is_over=True))
     qtbot.waitUntil(lambda: not job.is_alive)
     player = MoleculePlayer()
     qtbot.addWidget(player)
@@ -230,9 +239,9 @@ def test_playing_ends_at_the_last_frame(qtbot, tmp_path: Path) -> None:  # type:
     assert not player.view.snapshot().is_periodic
 
 
-def test_frames_come_while_a_person_looks_back(qtbot, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_frames_come_while_a_person_looks_back(qtbot, jobs: Jobs, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder = run_folder(tmp_path, 2, is_over=False)
-    job = Jobs().attach(folder)
+    job = jobs.attach(folder)
     qtbot.waitUntil(lambda: len(job.events("frame")) == 2)
     trajectory = Trajectory()
     trajectory.set_job(job)
@@ -244,10 +253,10 @@ def test_frames_come_while_a_person_looks_back(qtbot, tmp_path: Path) -> None:  
     assert trajectory.step == 0
 
 
-def test_a_file_that_is_gone_is_told(qtbot, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_is_gone_is_told(qtbot, jobs: Jobs, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder = run_folder(tmp_path, 2, is_over=False)
     (folder / "simulation.xc.xyz").unlink()
-    job = Jobs().attach(folder)
+    job = jobs.attach(folder)
     qtbot.waitUntil(lambda: len(job.events("frame")) == 2)
     player = MoleculePlayer()
     qtbot.addWidget(player)
@@ -258,13 +267,13 @@ def test_a_file_that_is_gone_is_told(qtbot, tmp_path: Path) -> None:  # type: ig
 
 @pytest.mark.parametrize("is_looking_back", [False, True])
 def test_all_frames_are_there_once_the_run_is_over(
-    qtbot, tmp_path: Path, is_looking_back: bool
+    qtbot, jobs: Jobs, tmp_path: Path, is_looking_back: bool
 ) -> None:  # type: ignore[no-untyped-def]
     folder = run_folder(tmp_path, 3, is_over=False)
     lines = (folder / "events.jsonl").read_text().splitlines()
     hello = {"v": 1, "ev": "hello", "t": time.time(), "kind": "pimd", "pid": os.getpid()}
     (folder / "events.jsonl").write_text("\n".join([json.dumps(hello), *lines[1:]]) + "\n")
-    job = Jobs().attach(folder)
+    job = jobs.attach(folder)
     qtbot.waitUntil(lambda: len(job.events("frame")) == 3)
     trajectory = Trajectory()
     trajectory.set_job(job)
