@@ -6,9 +6,12 @@ from pathlib import Path
 
 __all__ = ["guide"]
 
+PAGES = {"data": "data", "train": "training", "simulate": "simulation", "quantum": "quantum-nuclei", "runs": "runs"}  # fmt: skip
+"""Page of the window -> page of the guide."""
 
-def guide() -> Path:
-    """Return the folder or page of the guide that came with this installation."""
+
+def guide(page: str = "") -> Path:
+    """Return the page of the guide about a page of the window, or its first one; the folder if it did not come along."""
     docs = Path(__file__).resolve().parents[1] / "docs"
-    page = docs / "gui" / "window.md"
-    return page if page.is_file() else docs
+    found = docs / "gui" / f"{PAGES[page]}.md" if page in PAGES else docs / "gui.md"
+    return found if found.is_file() else docs

@@ -101,7 +101,7 @@ def _run(window: MainWindow) -> list[Action]:
 def _help(window: MainWindow) -> list[Action]:
     return [
         Action("help.shortcuts", "Keyboard shortcuts", lambda: _shortcuts(window), "Ctrl+/"),
-        Action("help.guide", "User guide", _open_guide, "F1"),
+        Action("help.guide", "User guide", lambda: _open_guide(window), "F1"),
         Action("help.about", "About NequIP OpenMM", lambda: _about(window)),
     ]
 
@@ -124,7 +124,15 @@ def _about(window: MainWindow) -> None:
     window.session.dialogs.tell("About NequIP OpenMM", f"{about}\n\n{text}")
 
 
-def _open_guide() -> None:
+def _open_guide(window: MainWindow) -> None:
+    """Show what the guide says about the page in front."""
     from gui.guide import guide
+    from gui.views.guide_window import GuideWindow
 
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(guide())))
+    modes = getattr(window.current_page, "modes", None)  # of the page Simulate
+    is_quantum = modes is not None and modes.value() == "quantum"
+    page = guide("quantum" if is_quantum else window.page_name)
+    if page.is_file():
+        GuideWindow(page, window).show()
+    else:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))

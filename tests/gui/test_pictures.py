@@ -6,12 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QUrl
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
 
 from gui.demo.pictures.drawing import SCENES, draw, file_name
 from gui.demo.pictures.palette import with_palette
 from gui.demo.pictures.stage import SIZE
+from gui.guide import guide
 from gui.theme import theme
+from gui.views.guide_window import GuideWindow
 
 ROOT = Path(__file__).parents[2]
 GUIDE = [ROOT / "docs" / "gui.md", *sorted((ROOT / "docs" / "gui").glob("*.md"))]
@@ -59,6 +64,24 @@ def test_a_picture_is_drawn_in_both_themes(name: str, tmp_path: Path, qapp: obje
     assert (light.width(), light.height()) == SIZE
     assert light.pixelColor(4, 4).lightness() > 200 > 60 > dark.pixelColor(4, 4).lightness()
     assert theme().name == "light"
+
+
+@pytest.mark.parametrize("page", ["home", "data", "train", "simulate", "quantum", "runs"])
+def test_every_page_of_the_window_has_one_of_the_guide(page: str) -> None:
+    assert guide(page) in GUIDE
+
+
+def test_the_guide_is_read_in_a_window(qtbot: QtBot) -> None:
+    window = GuideWindow(guide())
+    qtbot.addWidget(window)
+    window.show()
+    pages = window.pages
+    assert pages.toPlainText().startswith("The window")
+    assert pages.document().size().width() <= pages.viewport().width()
+    pages.anchorClicked.emit(QUrl("gui/training.md"))
+    assert pages.toPlainText().startswith("Train: from a data set")
+    window.findChildren(QPushButton)[0].click()
+    assert pages.toPlainText().startswith("The window")
 
 
 def test_few_colours_stay_as_they_are() -> None:
