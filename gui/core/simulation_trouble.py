@@ -9,7 +9,7 @@ from typing import Any
 
 from gui.core.simulation_record import SimulationRecord, blow_up_step
 
-__all__ = ["Remedy", "Trouble", "describe_trouble"]
+__all__ = ["Remedy", "Trouble", "describe_trouble", "shorter_timestep"]
 
 _REASON = re.compile(r"blew up at step \d+ \([^)]*\): (.*?)(?:; all frames before.*)?$")
 
@@ -83,6 +83,12 @@ def describe_trouble(
 
 
 _SETTINGS = Remedy("settings", "Change settings")
+_SAFE_FS = 0.5  # with hydrogen: its vibrations take 9 fs
+
+
+def shorter_timestep(timestep_fs: float) -> float:
+    """Return half a time step, or what is safe with hydrogen if that is less: one blow-up is enough."""
+    return min(timestep_fs / 2, _SAFE_FS)
 
 
 def _blow_up(
@@ -95,11 +101,13 @@ def _blow_up(
     reason = _sentence(found.group(1) if found else str(error.get("title", "")))
     text = f"{reason} All frames before it are kept; the last good one is shown."
     timestep = float(values.get("timestep") or record.timestep_fs)
+    shorter = shorter_timestep(timestep)
+    word = "Halve" if shorter == timestep / 2 else "Shorten"
     remedies = [
         Remedy(
-            "halve-timestep",
-            f"Halve the time step ({timestep:g} → {timestep / 2:g} fs)",
-            "Starts again with a time step half as long; the length in ps stays",
+            "shorter-timestep",
+            f"{word} the time step ({timestep:g} → {shorter:g} fs)",
+            "Starts again with a shorter time step; the length in ps stays",
         )
     ]
     if not values.get("minimise"):

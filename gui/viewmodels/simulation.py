@@ -17,7 +17,7 @@ from gui.core.model_header import ModelHeader, read_model_header
 from gui.core.run_settings import RunSettings, default_name, defaults, from_spec, to_spec
 from gui.core.simulation_checks import Finding, StructurePreview, check
 from gui.core.simulation_record import SimulationRecord
-from gui.core.simulation_trouble import Trouble, describe_trouble
+from gui.core.simulation_trouble import Trouble, describe_trouble, shorter_timestep
 from gui.jobs import Action, Job, Jobs, JobState, Task
 from nequip_openmm.errors import ModelFileError, UserError
 from nequip_openmm.settings import find_problems
@@ -297,11 +297,11 @@ class SimulationModel(QObject):
             self.set_up()
         elif remedy == "continue":
             self.continue_()
-        elif remedy in ("halve-timestep", "minimise", "restart"):
+        elif remedy in ("shorter-timestep", "minimise", "restart"):
             self._reuse()
             timestep = float(self.values.get("timestep") or 0.5)
             changes: dict[str, dict[str, Any]] = {
-                "halve-timestep": {"timestep": timestep / 2},
+                "shorter-timestep": {"timestep": shorter_timestep(timestep)},
                 "minimise": {"minimise": True},
                 "restart": {},
             }

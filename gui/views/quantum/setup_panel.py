@@ -62,7 +62,7 @@ class SetupPanel(QWidget):
         self._hint, self._hint_detail = label("", "subheading"), label("", "muted", wraps=True)
         self._icon, self._state, self._detail = (
             QLabel(),
-            label("", "subheading"),
+            label("", "subheading", wraps=True),
             label("", "muted", wraps=True),
         )
         self.preview: PreviewDialog | None = None

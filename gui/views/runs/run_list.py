@@ -27,7 +27,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 _ROW_HEIGHT = 36
 _WIDTHS = {
-    Column.NAME: 180,
+    Column.NAME: 232,  # "train-20261121-080156": runs of one hour differ at its end
     Column.KIND: 124,
     Column.STATE: 104,
     Column.PROGRESS: 88,

@@ -108,7 +108,7 @@ def _demo() -> QWidget:
             "The simulation blew up at 0.406 ps (step 812)",
             "Temperature 1.2e+04 K, above max_temperature = 10000 K. The last good frame is shown.",
             [
-                Remedy("halve-timestep", "Halve the time step (0.5 → 0.25 fs)"),
+                Remedy("shorter-timestep", "Halve the time step (0.5 → 0.25 fs)"),
                 Remedy("minimise", "Minimise first"),
                 Remedy("settings", "Change settings"),
             ],

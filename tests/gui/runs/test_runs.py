@@ -24,6 +24,7 @@ from gui.viewmodels.run_table import Column, RunFilter, RunTable, date_text
 from gui.viewmodels.runs import Runs
 from gui.views.common.page import PageState
 from gui.views.runs.page import RunsPage
+from gui.views.runs.run_list import RunList
 
 
 @pytest.fixture
@@ -136,6 +137,17 @@ def test_newest_first_and_other_orders(page: RunsPage) -> None:
     assert names(page.filter)[:3] == ["methanol-quick", "water-accurate", "methanol-balanced"]
     page.list.sortByColumn(Column.PROGRESS, Qt.SortOrder.AscendingOrder)
     assert names(page.filter)[0] == "methanol-2fs"
+
+
+def test_names_made_of_date_and_time_are_read_to_their_end(page: RunsPage) -> None:
+    table = page.findChild(RunList)
+    text = table.fontMetrics().horizontalAdvance("train-20261121-080156")
+    assert table.columnWidth(0) >= text + 40  # the box before it, the room around it
+
+
+def test_one_run_is_not_several(root: Path, open_page: Callable[[], RunsPage]) -> None:
+    write_md(root / "alone", time.time(), temperature=300.0)
+    assert open_page()._count.text() == "1 run"
 
 
 def test_filters(page: RunsPage) -> None:

@@ -270,10 +270,12 @@ def test_a_blow_up_names_time_reason_and_remedies(tmp_path: Path) -> None:
     assert trouble.title == "The simulation blew up at 0.406 ps (step 812)"
     assert trouble.text.startswith("Temperature 1.2e+04 K, above max_temperature = 10000 K. ")
     assert trouble.time_ps == pytest.approx(0.406)
-    assert [r.key for r in trouble.remedies] == ["halve-timestep", "minimise", "settings"]
+    assert [r.key for r in trouble.remedies] == ["shorter-timestep", "minimise", "settings"]
     assert trouble.remedies[0].title == "Halve the time step (0.5 → 0.25 fs)"
+    bold = describe_trouble(BLOW_UP, _record(tmp_path), {"timestep": 5.0})
+    assert bold.remedies[0].title == "Shorten the time step (5 → 0.5 fs)"
     again = describe_trouble(BLOW_UP, _record(tmp_path), {"timestep": 0.5, "minimise": True})
-    assert [r.key for r in again.remedies] == ["halve-timestep", "settings"]
+    assert [r.key for r in again.remedies] == ["shorter-timestep", "settings"]
 
 
 def test_a_crash_says_what_is_safe_and_where_to_go_on(tmp_path: Path) -> None:

@@ -148,8 +148,8 @@ def test_a_blow_up_offers_half_the_time_step_and_does_it(make_simulation: Make, 
     trouble = model.trouble()
     assert trouble is not None
     assert "blew up" in trouble.title
-    assert trouble.remedies[0].key == "halve-timestep"
-    model.apply("halve-timestep")
+    assert trouble.remedies[0].key == "shorter-timestep"
+    model.apply("shorter-timestep")
     assert model.job is not first
     assert model.values["timestep"] == 0.25
     given = next(model.job.folder.parent.glob(f".{model.job.folder.name}.settings.yaml"))
