@@ -13,37 +13,34 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QImage,
     QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
     QPen,
     QResizeEvent,
-    QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.core.atoms import Colouring, Look, Picture, Snapshot, prepare
 from gui.core.bonds import Bonds
-from gui.core.projection import Camera
 from gui.core.scene import Kind
 from gui.views.molecule.acceleration import acceleration
 from gui.views.molecule.canvas import Canvas, background
 from gui.views.molecule.captions import atom_text, paint_label, paint_legend
 from gui.views.molecule.saving import save_image
-from gui.views.molecule.steering import dragged, key_action
+from gui.views.molecule.steered import SteeredView
+from gui.views.molecule.steering import key_action
 
 __all__ = ["MoleculeView"]
 
 FloatArray = NDArray[np.float64]
 
-_FRONT = Camera(distance=1.0).turned(-0.42, -0.32)  # a little from above and from the side
 _QUICK_FROM = 4000  # atoms, from which sticks are left out while things move
 _STREAM_S = 0.4  # between frames that come by themselves
 _BONDS_LAST = 10  # frames for which bonds are kept where there are many atoms
 
 
-class MoleculeView(QWidget):
+class MoleculeView(SteeredView):
     """Shows atoms; a person may turn, move and enlarge them and pick one.
 
     Mouse: drag to turn, with Shift or the middle button to move, with Ctrl to roll, wheel to enlarge, click to pick, double
@@ -62,16 +59,13 @@ class MoleculeView(QWidget):
         self._pbc = np.zeros(3, bool)
         self._snapshot: Snapshot | None = None
         self._look = Look()
-        self._camera = _FRONT
         self._picture: Picture | None = None
         self._bonds: Bonds | None = None
         self._bonds_age = 0
         self._image: QImage | None = None
         self._canvas = Canvas()
         self._selected = -1
-        self._is_fitted = self._is_untouched = False
-        self._pressed_at: QPointF | None = None
-        self._dragged_from: QPointF | None = None
+        self._is_fitted = False
         self._is_quick = False
         self._framed_at = 0.0
         self._settle = QTimer(self, singleShot=True, interval=180)
@@ -192,25 +186,7 @@ class MoleculeView(QWidget):
         """Show forces as arrows, ``scale`` Å long for each eV/Å."""
         self.setLook(shows_forces=shown, force_scale=scale or self._look.force_scale)
 
-    def setPerspective(self, is_wanted: bool) -> None:
-        """Let what is near look larger, or not."""
-        self._camera = replace(self._camera, distance=1.0 if is_wanted else np.inf)
-        self.fit()
-
-    def hasPerspective(self) -> bool:
-        """Return whether what is near looks larger."""
-        return bool(np.isfinite(self._camera.distance))
-
     # camera
-
-    def camera(self) -> Camera:
-        """Return where the eye is."""
-        return self._camera
-
-    def setCamera(self, camera: Camera) -> None:
-        """Look from elsewhere."""
-        self._camera, self._is_untouched = camera, False
-        self._move()
 
     def fit(self) -> None:
         """Show everything, in the middle."""
@@ -224,12 +200,6 @@ class MoleculeView(QWidget):
             self._camera = self._camera.fitted(points, self.width(), self.height())
             self._is_fitted = self._is_untouched = True
         self._redraw()
-
-    def lookAlong(self, axis: int) -> None:
-        """Look along the x (0), y (1) or z (2) axis."""
-        order = np.roll(np.arange(3), 2 - axis)  # this axis comes out of the screen
-        self._camera = replace(self._camera, rotation=np.eye(3)[order])
-        self.fit()
 
     # picking
 
@@ -329,38 +299,6 @@ class MoleculeView(QWidget):
         """Follow the theme."""
         super().changeEvent(event)
         self._redraw()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin to turn or move."""
-        self._pressed_at = self._dragged_from = event.position()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Turn or move the atoms."""
-        if self._dragged_from is None:
-            return
-        change = event.position() - self._dragged_from
-        self._dragged_from = event.position()
-        self.setCamera(dragged(self._camera, change, event.buttons(), event.modifiers()))
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Pick an atom where the mouse was not moved."""
-        start, self._pressed_at, self._dragged_from = self._pressed_at, None, None
-        if start is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        if (event.position() - start).manhattanLength() < 4:
-            self.setSelected(self.atomAt(event.position()))
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Fit where no atom is."""
-        if self.atomAt(event.position()) < 0:
-            self.fit()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Enlarge around the pointer."""
-        factor = 1.0015 ** event.angleDelta().y()
-        at = event.position()
-        self.setCamera(self._camera.zoomed(factor, (at.x(), at.y()), (self.width(), self.height())))
-        event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Turn, move, enlarge, or change the look."""
