@@ -98,7 +98,7 @@ def _close_on_signals(window: MainWindow) -> None:
     signal.set_wakeup_fd(writer.fileno())
     notifier = QSocketNotifier(reader.fileno(), QSocketNotifier.Type.Read, window)
     notifier.activated.connect(lambda: reader.recv(64))
-    window.destroyed.connect(reader.close)
-    window.destroyed.connect(writer.close)
+    window.setProperty("wakes", (reader, writer))  # a connection alone would not keep them open
+    window.destroyed.connect(lambda: signal.set_wakeup_fd(-1))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.close_now())

@@ -28,6 +28,7 @@ MODULES = (
     "nequip_openmm.simulation.spec",
     "gui.views.simulate.page",
     "gui.views.simulate.run_panel",
+    "gui.views.quantum.page",
     "gui.views.runs.page",
 )
 

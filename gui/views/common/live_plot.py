@@ -10,8 +10,9 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from gui.core.running import average, smoothed
+from gui.core.running import smoothed
 from gui.core.series import Series
+from gui.core.wording import measured
 from gui.theme import CURVES, UNIT, theme
 from gui.views.common.buttons import button
 from gui.views.common.clock import clock
@@ -19,6 +20,7 @@ from gui.views.common.labels import label
 from gui.views.common.legend import Legend
 from gui.views.common.plot_axis import ValueAxis
 from gui.views.common.plot_export import write_csv, write_png, write_svg
+from nequip_openmm.analysis.statistics import block_average
 
 __all__ = ["LivePlot"]
 
@@ -174,12 +176,17 @@ class LivePlot(QWidget):
             self._item.removeItem(line)
         self._marks = []
         for x, text, token in marks:
-            side = 1 if token == "error" else 0  # an error ends the curves: its text is left of it
+            side = 1 if token == "error" and self._is_late(x) else 0  # where there is room
             options = {"position": 0.94, "movable": False, "anchors": [(side, 0.5), (side, 0.5)]}
             line = pg.InfiniteLine(x, angle=90, label=text, labelOpts=options)
             self._item.addItem(line, ignoreBounds=True)
             self._marks.append((line, token))
         self._restyle()
+
+    def _is_late(self, x: float) -> bool:
+        """Whether a place is in the right half of what is drawn."""
+        ends = [end for xs, _ in self._data.values() if len(xs) for end in (xs[0], xs[-1])]
+        return bool(ends) and x > (min(ends) + max(ends)) / 2
 
     def setSmoothing(self, width: int) -> None:
         """Draw moving averages over this many points, the points themselves faint behind them; 1 for none."""
@@ -329,20 +336,12 @@ class LivePlot(QWidget):
         text = ""
         if self._shows_statistics and self._data:
             name, (x, y) = next(iter(self._data.items()))
-            mean, error = average(y[x >= self._statistics_since])
-            if np.isfinite(mean):
+            mean = block_average(y[x >= self._statistics_since])
+            if np.isfinite(mean.value):
                 what = "mean" if len(self._data) == 1 else name
-                text = f"{what} {_rounded(mean, error)} {self.unit}"
+                text = f"{what} {measured(mean.value, mean.error)} {self.unit}"
         if text != self._statistics.text():
             self._statistics.setText(text)
-
-
-def _rounded(mean: float, error: float) -> str:
-    """Return ``301.2 ± 1.4``: as many decimals as the error leaves."""
-    if not np.isfinite(error) or error == 0:
-        return f"{mean:.5g}"
-    decimals = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{mean:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def _demo() -> QWidget:

@@ -149,3 +149,13 @@ def test_a_change_of_theme_and_marks(plot: LivePlot) -> None:
         theme().choose("light")
     plot.clear()
     assert plot._marks == []
+
+
+def test_what_ends_a_curve_is_written_where_there_is_room(plot: LivePlot) -> None:
+    plot.bind(series(50), "temp")
+    x, _ = plot._data["temp"]
+    plot.setMarks([(x[-1], "ended here", "error"), (x[0], "ended here", "error")])
+    assert [line.label.anchors[0][0] for line, _ in plot._marks] == [
+        1,
+        0,
+    ]  # left of it, right of it
