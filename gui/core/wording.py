@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-__all__ = ["count", "duration", "short_path", "size"]
+__all__ = ["count", "duration", "measured", "short_path", "size"]
 
 
 def count(number: int) -> str:
@@ -38,6 +38,20 @@ def size(n_bytes: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
+
+
+def measured(value: float, error: float) -> str:
+    """Return ``152.0 ± 0.7``; only the value where no error is known, a dash where nothing is.
+
+    Errors have two digits up to 35, else one.
+    """
+    if not math.isfinite(value):
+        return "–"
+    if not (math.isfinite(error) and error > 0):
+        return f"{value:.5g}"
+    exponent = math.floor(math.log10(error))
+    digits = max(0, (1 if error < 3.5 * 10.0**exponent else 0) - exponent)
+    return f"{value:,.{digits}f} ± {error:,.{digits}f}"
 
 
 def short_path(path: Path) -> str:

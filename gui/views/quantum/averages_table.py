@@ -7,9 +7,9 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtWidgets import QHeaderView, QSizePolicy, QTableView, QWidget
 
+from gui.core.wording import measured
 from gui.viewmodels.quantum_run import ALL, Averages, QuantumRun
 from gui.views.common.clock import clock
-from gui.views.quantum.kinetic_panel import rounded
 from nequip_openmm.runs.progress import Throttle
 
 __all__ = ["AveragesModel", "AveragesTable"]
@@ -125,9 +125,9 @@ def _row(one: Averages) -> tuple[str, ...]:
     name = "All" if one.element == ALL else one.element
     return (
         f"{name}  ({one.n_atoms})",
-        rounded(one.virial),
-        rounded(one.primitive),
-        rounded(one.gyration),
+        measured(one.virial.value, one.virial.error),
+        measured(one.primitive.value, one.primitive.error),
+        measured(one.gyration.value, one.gyration.error),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
@@ -15,16 +13,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.core.wording import measured
 from gui.theme import UNIT, theme
 from gui.viewmodels.quantum_run import ALL, QuantumRun
 from gui.views.common.clock import clock
 from gui.views.common.live_plot import LivePlot
 from gui.views.common.segmented import SegmentedControl
 from gui.views.quantum.band_plot import BandPlot, heading
-from nequip_openmm.analysis.statistics import Mean
 from nequip_openmm.runs.progress import Throttle
 
-__all__ = ["KineticPanel", "rounded"]
+__all__ = ["KineticPanel"]
 
 ESTIMATORS = {"kinetic_cv": ("virial", "curve1"), "kinetic_td": ("primitive", "curve2")}
 MIN_HEIGHT = 24 * UNIT
@@ -127,7 +125,7 @@ class KineticPanel(QFrame):
             return
         means = {"kinetic_cv": one.virial, "kinetic_td": one.primitive}
         parts = [
-            f"<span style='color:{theme().token(token)}'>━</span>&nbsp;{word}&nbsp;<b>{rounded(means[name]).replace(' ', '&nbsp;')}</b>"
+            f"<span style='color:{theme().token(token)}'>━</span>&nbsp;{word}&nbsp;<b>{measured(means[name].value, means[name].error).replace(' ', '&nbsp;')}</b>"
             for name, (word, token) in ESTIMATORS.items()
         ]
         parts.append(
@@ -155,20 +153,6 @@ class KineticPanel(QFrame):
         foot.addWidget(self.legend, 1)
         foot.addWidget(self.elementBox)
         layout.addLayout(foot)
-
-
-def rounded(mean: Mean) -> str:
-    """Return value and error, such as ``152.0 ± 0.7``; only the value where no error is known.
-
-    Errors have two digits up to 35, else one.
-    """
-    if not math.isfinite(mean.value):
-        return "–"
-    if not (math.isfinite(mean.error) and mean.error > 0):
-        return f"{mean.value:.4g}"
-    exponent = math.floor(math.log10(mean.error))
-    digits = max(0, (1 if mean.error < 3.5 * 10.0**exponent else 0) - exponent)
-    return f"{mean.value:.{digits}f} ± {mean.error:.{digits}f}"
 
 
 def _demo() -> QWidget:

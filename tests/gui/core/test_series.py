@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gui.core.running import average, smoothed
+from gui.core.running import smoothed
 from gui.core.series import FOLD, Series
 
 
@@ -101,24 +101,6 @@ def test_versions_tell_of_change() -> None:
     assert len(set(versions)) == 3
     assert len(series) == 0
     assert series.last == {}
-
-
-def test_error_of_uncorrelated_samples() -> None:
-    y = np.random.default_rng(2).normal(10.0, 2.0, size=4096)
-    mean, error = average(y)
-    assert abs(mean - 10.0) < 4 * error
-    assert error == pytest.approx(2.0 / 64, rel=0.5)
-
-
-def test_error_of_correlated_samples_is_not_too_small() -> None:
-    random = np.random.default_rng(3)
-    y = np.repeat(random.normal(size=256), 64)  # each value 64 times: 256 independent ones
-    assert average(y).error == pytest.approx(1 / 16, rel=0.5)
-
-
-def test_a_short_series_has_no_error() -> None:
-    assert np.isnan(average(np.arange(3.0)).error)
-    assert np.isnan(average(np.empty(0)).mean)
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 500])

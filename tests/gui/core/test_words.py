@@ -8,7 +8,7 @@ import pytest
 
 from gui.core.fuzzy import score
 from gui.core.kinds import FileKind, kind_of_file
-from gui.core.wording import count, duration, size
+from gui.core.wording import count, duration, measured, size
 from nequip_openmm.examples import METHANOL
 
 
@@ -18,6 +18,14 @@ from nequip_openmm.examples import METHANOL
 )  # fmt: skip
 def test_durations(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [(152.04, 0.71, "152.0 ± 0.7"), (152.04, 0.031, "152.040 ± 0.031"), (-3140.81234, 0.0, "-3140.8"), (1e4, 120, "10,000 ± 120"), (5.0, float("nan"), "5"), (float("nan"), 1.0, "–")],
+)  # fmt: skip
+def test_what_was_measured(value: float, error: float, text: str) -> None:
+    assert measured(value, error) == text
 
 
 def test_counts_and_sizes() -> None:
