@@ -49,7 +49,7 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -95,7 +95,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -154,6 +154,8 @@ def test_import_does_not_need_the_official_package(checkpoint: Path, tmp_path: P
         "from nequip_openmm.cli.app import main\n"
         f"main(['import', {str(checkpoint)!r}, {str(tmp_path / 'm.safetensors')!r}, '--trust'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "ema weights" in done.stdout

@@ -81,7 +81,9 @@ def test_openmmml_knows_it_and_loads_nothing_for_it() -> None:
         "import sys, openmmml; assert 'nequip-openmm' in openmmml.MLPotential._implFactories;"
         "print([m for m in ('torch', 'ase', 'e3nn', 'nequip_openmm.potential') if m in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert found.stdout.strip() == "[]"
 
 
