@@ -1,5 +1,5 @@
 """Made-up data and a way to see a widget alone: ``python -m gui.views.common.live_plot``."""
 
-from gui.demo.show import demo_session, show
+from gui.demo.show import column, demo_actions, demo_session, show
 
-__all__ = ["demo_session", "show"]
+__all__ = ["column", "demo_actions", "demo_session", "show"]

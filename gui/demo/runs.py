@@ -6,12 +6,28 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
 
-__all__ = ["write_md", "write_pimd", "write_runs", "write_train"]
+if TYPE_CHECKING:
+    from gui.session import Session
+    from gui.viewmodels.runs import Runs
+
+__all__ = ["demo_runs", "write_md", "write_pimd", "write_runs", "write_train"]
+
+
+def demo_runs(session: Session) -> Runs:
+    """Return runs of every kind and state, which have been read."""
+    from gui.viewmodels.runs import Runs
+
+    write_runs(session.settings.runs_folder)
+    runs = Runs(session, session)
+    runs.look()
+    while runs.is_loading:
+        runs._read_some()
+    return runs
 
 
 def write_runs(root: Path) -> None:

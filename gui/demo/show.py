@@ -8,14 +8,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
+from gui.actions import Action, Actions
 from gui.dialogs import Answers
 from gui.session import Session
 from gui.settings import SettingsStore
 from gui.theme import theme
 
-__all__ = ["demo_session", "show"]
+__all__ = ["column", "demo_actions", "demo_session", "show"]
 
 
 def show(make: Callable[[], QWidget], width: int = 800, height: int = 480) -> None:
@@ -46,3 +48,23 @@ def demo_session() -> Session:
     settings = SettingsStore(folder / "gui.json")
     settings.set("runs_folder", folder / "runs")
     return Session(settings, Answers())
+
+
+def column(*widgets: QWidget) -> QWidget:
+    """Return widgets one below the other, on the ground that pages have."""
+    made = QWidget()
+    made.setObjectName("canvas")
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(24, 24, 24, 24)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.addStretch(1)
+    return made
+
+
+def demo_actions(parent: QObject | None = None) -> Actions:
+    """Return a few actions, of which none does anything."""
+    actions = Actions(parent)
+    known = {"file.open": ("Open…", "Ctrl+O"), "view.log": ("Show the log", "Ctrl+L"), "run.start": ("Start", "Ctrl+R"), "run.stop": ("Stop", "Ctrl+.")}  # fmt: skip
+    actions.add(Action(id_, title, lambda: None, keys) for id_, (title, keys) in known.items())
+    return actions

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gui.core.simulation_record import SimulationRecord
 
-__all__ = ["demo_events", "demo_record"]
+if TYPE_CHECKING:
+    from gui.jobs import Job
+    from gui.session import Session
+
+__all__ = ["demo_events", "demo_job", "demo_record"]
 
 TIMESTEP_FS, INTERVAL = 0.5, 50
 
@@ -86,3 +93,19 @@ def demo_record(**options: Any) -> SimulationRecord:
     for event in demo_events(**options):
         record.take(event)
     return record
+
+
+def demo_job(session: Session, **options: Any) -> Job:
+    """Return a run of the session, at work, that has told the demo's events."""
+    from gui.jobs.follower import Follower
+
+    folder = session.settings.runs_folder / "water-npt"
+    folder.mkdir(parents=True)
+    (folder / "spec.yaml").write_text("kind: md\n", encoding="utf-8")
+    told = {"v": 1, "pid": os.getpid(), "t": time.time()}
+    lines = [json.dumps({**event, **told}) + "\n" for event in demo_events(**options)]
+    (folder / "events.jsonl").write_text("".join(lines), encoding="utf-8")
+    job = session.jobs.attach(folder)
+    for follower in job.findChildren(Follower):
+        follower.look_to_end()
+    return job

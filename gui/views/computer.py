@@ -85,3 +85,18 @@ def _installed(name: str) -> tuple[str, str]:
         return "works", f"{NAMES[name]} {version(name)}"
     except PackageNotFoundError:
         return "absent", f"{NAMES[name]} is not installed"
+
+
+def _demo() -> QWidget:
+    from gui.demo import column, demo_session
+
+    session = demo_session()
+    card = ComputerCard(session)
+    session.setParent(card)
+    return column(card)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 420, 240)

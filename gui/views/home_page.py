@@ -191,7 +191,20 @@ class HomePage(Page):
         return made
 
 
-if __name__ == "__main__":
-    from gui.demo import demo_session, show
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.runs import write_runs
 
-    show(lambda: HomePage(demo_session()), 1000, 700)
+    session = demo_session()
+    write_runs(session.settings.runs_folder)
+    for name in ("methanol-balanced", "methanol-nvt-300K", "methanol-pimd-32"):
+        session.settings.add_recent(session.settings.runs_folder / name)
+    page = HomePage(session)
+    session.setParent(page)
+    return page
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 1000, 700)

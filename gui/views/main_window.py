@@ -328,3 +328,18 @@ class MainWindow(QMainWindow):
     def _save(self) -> None:
         self._geometry.setValue("geometry", self.saveGeometry())
         self._geometry.sync()
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+
+    session = demo_session()
+    window = MainWindow(session)
+    session.setParent(window)
+    return window
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 1200, 760)

@@ -119,3 +119,18 @@ class PreferencesDialog(QDialog):
         box.setChecked(self._session.settings.values.keep_running)
         box.toggled.connect(lambda on: self._session.settings.set("keep_running", on))
         return box
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+
+    session = demo_session()
+    dialog = PreferencesDialog(session)
+    session.setParent(dialog)
+    return dialog
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 640, 400)

@@ -50,3 +50,17 @@ class ShortcutSheet(QDialog):
 
 def _keys(action: Action) -> str:
     return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_actions
+
+    sheet = ShortcutSheet(actions := demo_actions())
+    actions.setParent(sheet)
+    return sheet
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 420, 420)

@@ -57,3 +57,15 @@ class StatusBadge(QWidget):
         self._text.setText(self._word or self._state.value)
         self._text.setStyleSheet(f"color: {theme().token(token)}; font-weight: 600;")
         self.setAccessibleName(f"State: {self._text.text()}")
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+
+    return column(*map(StatusBadge, JobState))
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 240, 360)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QPushButton, QToolButton
+from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
 
 from gui.views.common.icons import icon
 
@@ -71,3 +71,23 @@ class IconButton(QToolButton):
         self.setIcon(icon(icon_name))
         self.setAccessibleName(name)
         self.setToolTip(f"{name}  ({shortcut})" if shortcut else name)
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+
+    roles = {
+        "primary": "Start",
+        "": "Check",
+        "flat": "Show all",
+        "danger": "Force stop",
+        "link": "Test",
+    }
+    made = [button(text, role=role) for role, text in roles.items()]
+    return column(*made, IconButton("save", "Save these settings as YAML…", shortcut="Ctrl+S"))
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 240, 320)

@@ -46,3 +46,19 @@ class Card(QFrame):
     def addHeadWidget(self, widget: QWidget) -> None:
         """Put a small widget at the right of the heading."""
         self._head.addWidget(widget)
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+    from gui.views.common.buttons import button
+
+    card = Card("Methanol")
+    card.addHeadWidget(button("Test", role="link"))
+    card.body.addWidget(label("360 configurations at CCSD(T), 6 atoms each", "muted", wraps=True))
+    return column(card)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 480, 180)

@@ -58,3 +58,18 @@ class Folding(QWidget):
         self._content.setVisible(is_open)
         self._heading.setIcon(icon("down" if is_open else "right"))
         self.toggled.emit(is_open)
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+    from gui.views.common.labels import label
+
+    opened, folded = Folding("Forces by element", is_open=True), Folding("Energies")
+    opened.body.addWidget(label("H 14.2, C 28.5, O 23.1 meV/Å", "muted"))
+    return column(opened, folded)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 360, 180)

@@ -340,3 +340,21 @@ def _remove(data: dict[str, Any], path: str) -> None:
     for name in sections:
         data = data.get(name, {})
     data.pop(last, None)
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+    from gui.views.train.layout import SECTIONS
+    from nequip_openmm.training.config import TrainingConfig
+
+    form = SettingsForm(TrainingConfig, SECTIONS)
+    form.set_reference({})
+    form.set_value("training.batch_size", 0)
+    form.set_value("model.cutoff", 6.0)
+    return column(form)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 920, 700)

@@ -16,7 +16,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.core.fields import FieldSpec, Kind, format_duration, format_value, parse_text
+from gui.core.fields import (
+    FieldSpec,
+    Kind,
+    describe_field,
+    format_duration,
+    format_value,
+    parse_text,
+)
 
 __all__ = [
     "ChoiceEditor",
@@ -302,3 +309,25 @@ class _WheelGuard(QObject):
             event.ignore()
             return True
         return False
+
+
+def _demo() -> QWidget:
+    from gui.core.run_settings import RunSettings
+    from gui.demo import column
+
+    values = {
+        "structure": "methanol.xyz",
+        "temperature": 300.0,
+        "thermostat": "langevin",
+        "minimise": True,
+    }
+    editors = [make_editor(describe_field(RunSettings, path)) for path in values]
+    for editor, value in zip(editors, values.values()):
+        editor.setValue(value)
+    return column(*editors)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 480, 280)

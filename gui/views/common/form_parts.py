@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.core.fields import FieldSpec, format_value
+from gui.core.fields import FieldSpec, describe_field, format_value
 from gui.views.common.form_editors import FieldEditor
 
 __all__ = ["FieldCell", "FlowGrid", "FoldedPart", "tooltip_of"]
@@ -232,3 +232,25 @@ class FoldedPart(QWidget):
         self.button.setArrowType(arrow)
         self.content.setVisible(is_open)
         self.toggled.emit(is_open)
+
+
+def _demo() -> QWidget:
+    from gui.core.run_settings import RunSettings
+    from gui.demo import column
+    from gui.views.common.form_editors import make_editor
+
+    values = {"temperature": 300.0, "timestep": 4.0, "friction": 1.0, "seed": 1}
+    cells = [FieldCell(make_editor(describe_field(RunSettings, path))) for path in values]
+    for cell, value in zip(cells, values.values()):
+        cell.editor.setValue(value)
+    cells[0].setModified(True)
+    cells[1].setMessage("4 fs is too long for bonds with hydrogen", "warning")
+    folded = FoldedPart("Advanced settings", FlowGrid(cells[2:]))
+    folded.setOpen(True)
+    return column(FlowGrid(cells[:2]), folded)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 560, 320)

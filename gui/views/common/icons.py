@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QWidget
 
 from gui.theme import theme
 
@@ -90,3 +90,16 @@ def _renderer(name: str, colour: str) -> QSvgRenderer:
     if name not in _SOURCES:
         _SOURCES[name] = (FOLDER / f"{name}.svg").read_text("utf-8")
     return QSvgRenderer(QByteArray(_SOURCES[name].replace("currentColor", colour).encode()))
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+
+    names = ("data", "train", "simulate", "quantum", "molecule", "runs")
+    return column(*(IconLabel(name, "accent", 24) for name in names))
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 120, 320)

@@ -114,3 +114,23 @@ class JobBar(QFrame):
         further = len(rows) - ROWS
         self._further.setText(f"and {further} more on the Runs page")
         self._further.setVisible(further > 0)
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.simulation import demo_job
+
+    session = demo_session()
+    bar = JobBar(session.jobs)
+    session.setParent(bar)
+    bar.show_job(demo_job(session))
+    bar.setWarnings(2)
+    for row in bar.rows():
+        row.refresh()
+    return bar
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 900, 64)

@@ -155,3 +155,20 @@ def _sum(job: Job) -> str:
     if not total:
         return ""
     return f"step {count(done)} of {count(total)}"
+
+
+def _demo() -> QWidget:
+    from gui.demo import column, demo_session
+    from gui.demo.simulation import demo_job
+
+    session = demo_session()
+    row = JobRow(demo_job(session))
+    session.setParent(row)
+    row.refresh()
+    return column(row)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 800, 90)

@@ -82,3 +82,22 @@ class Elided(QLabel):
         super().setText(shown)
         self.setToolTip(self._whole if shown != self._whole else "")
         self.setAccessibleName(self._whole)
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+
+    roles = ("title", "heading", "subheading", "", "muted", "caption", "mono", "error")
+    texts = [label(role.capitalize() or "Text", role) for role in roles]
+    path = Elided(
+        "/data/methanol/ccsd-t/methanol-nvt-300K/trajectory.dcd",
+        "muted",
+        Qt.TextElideMode.ElideMiddle,
+    )
+    return column(*texts, line(), path)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 240, 400)

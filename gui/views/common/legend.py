@@ -57,3 +57,17 @@ class Legend(QWidget):
 
     def _width(self, name: str) -> int:
         return LINE + GAP + self.fontMetrics().horizontalAdvance(name) + SPACE
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+
+    legend = Legend()
+    legend.setEntries({"train": "curve1", "valid": "curve2", "test": "curve3"})
+    return column(legend)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 320, 80)

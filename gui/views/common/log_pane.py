@@ -116,3 +116,22 @@ class LogPane(QFrame):
 
 def _is_warning(text: str) -> bool:
     return "WARNING  " in text or "ERROR  " in text
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+
+    session = demo_session()
+    log = Log(session.jobs, session.notifications, session)
+    pane = LogPane(log)
+    session.setParent(pane)
+    log.add("info", "process 4241", "methanol-nvt-300K")
+    log.add("warning", "Cell is 5.64 Å high, less than 2 × cutoff (8 Å)", "ice-npt")
+    log.add("error", "The temperature rose above 3,000 K at step 812", "methanol-2fs")
+    return pane
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 800, 240)

@@ -80,3 +80,18 @@ class NavigationRail(QFrame):
         self._group.addButton(made)
         self._buttons[name] = made
         return made
+
+
+def _demo() -> QWidget:
+    from gui.views.main_window import PAGES
+
+    rail = NavigationRail({name: (page.title, page.icon) for name, page in PAGES.items()})
+    rail.addTool(IconButton("theme", "Dark or light"))
+    rail.select("train")
+    return rail
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 88, 480)

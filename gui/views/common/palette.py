@@ -168,3 +168,19 @@ class CommandPalette(QFrame):
         width = min(80 * UNIT, window.width() - 4 * UNIT)
         height = min(SHOWN * ROW + 8 * UNIT, window.height() - 12 * UNIT)
         self.setGeometry((window.width() - width) // 2, 9 * UNIT, width, height)
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_actions
+
+    made = QWidget()
+    made.setObjectName("canvas")
+    made.resize(800, 480)
+    CommandPalette(demo_actions(made), made).open()
+    return made
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo)

@@ -17,15 +17,16 @@ class Scrolling(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
 
-if __name__ == "__main__":
+def _demo() -> QWidget:
+    """Return many lines in a small window."""
     from PySide6.QtWidgets import QLabel
 
+    area = Scrolling()
+    area.setWidget(QLabel("\n".join(f"line {n}" for n in range(100))))
+    return area
+
+
+if __name__ == "__main__":
     from gui.demo import show
 
-    def make() -> QWidget:
-        """Return many lines in a small window."""
-        area = Scrolling()
-        area.setWidget(QLabel("\n".join(f"line {n}" for n in range(100))))
-        return area
-
-    show(make, 320, 240)
+    show(_demo, 320, 240)

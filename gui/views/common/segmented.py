@@ -83,3 +83,19 @@ class SegmentedControl(QFrame):
         """Allow or forbid a choice; ``why`` is shown as a tool tip."""
         self._buttons[key].setEnabled(enabled)
         self._buttons[key].setToolTip(why)
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+
+    modes = SegmentedControl({"classical": "Classical", "quantum": "Quantum nuclei"}, "Mode")
+    sets = SegmentedControl(("train", "valid", "test"), "Set")
+    sets.setValue("valid")
+    sets.setChoiceEnabled("test", False, "No frames are left for it")
+    return column(modes, sets)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 320, 140)

@@ -96,3 +96,23 @@ class Toasts(QFrame):
             parent.width() - width - margin, parent.height() - height - margin, width, height
         )
         self.raise_()
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+
+    made = QWidget()
+    made.setObjectName("canvas")
+    made.resize(800, 480)
+    toasts = Toasts(made, demo_session().dialogs)
+    toasts.tell(Notification("ok", "methanol-quick: finished. Best force error 17.9 meV/Å."))
+    toasts.tell(
+        Notification("error", "methanol-2fs: the temperature rose above 3,000 K", "step 812")
+    )
+    return made
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo)

@@ -146,14 +146,15 @@ class ErrorPanel(QWidget):
         layout.addStretch(3)
 
 
+def _demo() -> QWidget:
+    """Return a panel about a made-up failure."""
+    panel = ErrorPanel()
+    title = "water.xyz line 1204 (frame 6): expected 192 atoms, but the file ends after 191; it is truncated"
+    panel.tell(Path("water.xyz"), {"title": title})
+    return panel
+
+
 if __name__ == "__main__":
     from gui.demo import show
 
-    def make() -> QWidget:
-        """Return a panel about a made-up failure."""
-        panel = ErrorPanel()
-        title = "water.xyz line 1204 (frame 6): expected 192 atoms, but the file ends after 191; it is truncated"
-        panel.tell(Path("water.xyz"), {"title": title})
-        return panel
-
-    show(make, 800, 400)
+    show(_demo, 800, 400)

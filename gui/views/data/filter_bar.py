@@ -92,18 +92,19 @@ class FilterBar(QWidget):
         self._save_others.setText(f"Save the other {n_frames - n_shown:,} frames…")
 
 
+def _demo() -> QWidget:
+    """Return a bar with two filters."""
+    bar = FilterBar()
+    force = (
+        "force_norms",
+        "Force 3.1 to 3.4 eV/Å",
+        "Frames with an atom with a force of 3.1 to 3.4 eV/Å",
+    )
+    bar.setShown(12, 5000, [force, ("set", "test frames", "Frames of the split: test")])
+    return bar
+
+
 if __name__ == "__main__":
     from gui.demo import show
 
-    def make() -> QWidget:
-        """Return a bar with two filters."""
-        bar = FilterBar()
-        force = (
-            "force_norms",
-            "Force 3.1 to 3.4 eV/Å",
-            "Frames with an atom with a force of 3.1 to 3.4 eV/Å",
-        )
-        bar.setShown(12, 5000, [force, ("set", "test frames", "Frames of the split: test")])
-        return bar
-
-    show(make, 640, 40)
+    show(_demo, 640, 40)

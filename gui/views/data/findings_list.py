@@ -187,14 +187,16 @@ def _count(findings: Sequence[Finding], severity: str) -> str:
     return "" if n == 0 else f"{n} {severity}" if n == 1 else f"{n} {severity}s"
 
 
-if __name__ == "__main__":
-    from gui.demo import show
+def _demo() -> QWidget:
+    """Return a list with made-up findings."""
     from gui.demo.datasets import demo_dataset
 
-    def make() -> QWidget:
-        """Return a list with made-up findings."""
-        findings = FindingsList()
-        findings.setFindings(demo_dataset().findings)
-        return findings
+    findings = FindingsList()
+    findings.setFindings(demo_dataset().findings)
+    return findings
 
-    show(make, 720, 140)
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 720, 140)

@@ -148,14 +148,16 @@ class _FindingDelegate(_MarkDelegate):
             picture.paint(painter, mark.adjusted(-2, -2, 2, 2).toRect())
 
 
-if __name__ == "__main__":
-    from gui.demo import show
+def _demo() -> QWidget:
+    """Return a table of made-up frames."""
     from gui.demo.datasets import demo_dataset
 
-    def make() -> QWidget:
-        """Return a table of made-up frames."""
-        model = FrameTableModel()
-        model.set_dataset(demo_dataset(20_000))
-        return FrameTable(model)
+    model = FrameTableModel()
+    model.set_dataset(demo_dataset(20_000))
+    return FrameTable(model)
 
-    show(make, 480, 400)
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 480, 400)

@@ -124,14 +124,16 @@ def _facts(dataset: OpenDataset, index: int) -> list[str]:
     return facts
 
 
-if __name__ == "__main__":
-    from gui.demo import show
+def _demo() -> QWidget:
+    """Return a made-up frame."""
     from gui.demo.datasets import demo_dataset
 
-    def make() -> QWidget:
-        """Return a made-up frame."""
-        view = FrameView()
-        view.showFrame(demo_dataset(), 0)
-        return view
+    view = FrameView()
+    view.showFrame(demo_dataset(), 0)
+    return view
 
-    show(make, 420, 360)
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 420, 360)

@@ -255,3 +255,19 @@ class HistogramView(QWidget):
     def _pick(self, bins: Bins | None) -> None:
         self.setPicked(bins)
         self.picked.emit(*(bins or (-1, -1)))
+
+
+def _demo() -> QWidget:
+    from gui.demo.datasets import demo_dataset
+
+    dataset = demo_dataset(2000)
+    view = HistogramView(dataset.histograms["force_norms"])
+    view.setPart(dataset.counts_of("force_norms", dataset.within("force_norms", 10, 20)))
+    view.setPicked((10, 20))
+    return view
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 420, 240)

@@ -74,16 +74,18 @@ class HistogramPanel(QWidget):
             view.setLog(is_log)
 
 
-if __name__ == "__main__":
-    from gui.demo import show
+def _demo() -> QWidget:
+    """Return histograms of made-up data, some of them picked."""
     from gui.demo.datasets import demo_dataset
 
-    def make() -> QWidget:
-        """Return histograms of made-up data, some of them picked."""
-        panel, dataset = HistogramPanel(), demo_dataset(2000)
-        panel.setDataset(dataset)
-        panel.setPicked({"force_norms": (10, 20)})
-        panel.setShown(dataset, dataset.within("force_norms", 10, 20))
-        return panel
+    panel, dataset = HistogramPanel(), demo_dataset(2000)
+    panel.setDataset(dataset)
+    panel.setPicked({"force_norms": (10, 20)})
+    panel.setShown(dataset, dataset.within("force_norms", 10, 20))
+    return panel
 
-    show(make, 420, 320)
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 420, 320)

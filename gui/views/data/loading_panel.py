@@ -72,14 +72,15 @@ class LoadingPanel(QWidget):
             self._text.setText(f"{words}…")
 
 
+def _demo() -> QWidget:
+    """Return a panel at work."""
+    panel = LoadingPanel()
+    panel.begin(Path("water_dft.extxyz"))
+    panel.setProgress(410, 1000, "reading water_dft.extxyz")
+    return panel
+
+
 if __name__ == "__main__":
     from gui.demo import show
 
-    def make() -> QWidget:
-        """Return a panel at work."""
-        panel = LoadingPanel()
-        panel.begin(Path("water_dft.extxyz"))
-        panel.setProgress(410, 1000, "reading water_dft.extxyz")
-        return panel
-
-    show(make, 720, 400)
+    show(_demo, 720, 400)

@@ -210,16 +210,17 @@ DEMO_FIELDS = (
 """Fields of a made-up file."""
 
 
-if __name__ == "__main__":
+def _demo() -> QWidget:
+    """Return a form about a made-up file."""
     from pathlib import Path
 
+    form = MappingForm()
+    problem = "REF_energy and dft_energy could both be the energy."
+    form.ask(Reading(Path("water_dft.xyz")), DEMO_FIELDS, problem, needed="energy")
+    return form
+
+
+if __name__ == "__main__":
     from gui.demo import show
 
-    def make() -> QWidget:
-        """Return a form about a made-up file."""
-        form = MappingForm()
-        problem = "REF_energy and dft_energy could both be the energy."
-        form.ask(Reading(Path("water_dft.xyz")), DEMO_FIELDS, problem, needed="energy")
-        return form
-
-    show(make, 720, 400)
+    show(_demo, 720, 400)

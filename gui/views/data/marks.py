@@ -42,3 +42,15 @@ class SeverityMark(QLabel):
 
     def _draw(self) -> None:
         self.setPixmap(pixmap(*SEVERITY_ICONS[self._severity], SIZE))
+
+
+def _demo() -> QWidget:
+    from gui.demo import column
+
+    return column(*map(SeverityMark, SEVERITY_ICONS))
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 160, 200)

@@ -168,16 +168,18 @@ class Overview(QWidget):
         layout.addWidget(self.split)
 
 
-if __name__ == "__main__":
-    from gui.demo import show
+def _demo() -> QWidget:
+    """Return an overview of a made-up data set."""
     from gui.demo.datasets import demo_dataset
 
-    def make() -> QWidget:
-        """Return an overview of a made-up data set."""
-        model = DatasetModel()
-        view = Overview(model)
-        view.setObjectName("canvas")
-        model.take(demo_dataset(5000))
-        return view
+    model = DatasetModel()
+    view = Overview(model)
+    view.setObjectName("canvas")
+    model.take(demo_dataset(5000))
+    return view
 
-    show(make, 936, 620)
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 936, 620)

@@ -278,7 +278,18 @@ def _centred(form: QWidget) -> QWidget:
     return area
 
 
-if __name__ == "__main__":
-    from gui.demo import demo_session, show
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.datasets import demo_dataset
 
-    show(lambda: DataPage(demo_session()), 936, 620)
+    session = demo_session()
+    page = DataPage(session)
+    session.setParent(page)
+    page.model.take(demo_dataset())
+    return page
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 936, 620)

@@ -230,14 +230,16 @@ class _Bar(QWidget):
         return parts
 
 
-if __name__ == "__main__":
-    from gui.demo import show
+def _demo() -> QWidget:
+    """Return an editor of a made-up data set."""
     from gui.demo.datasets import demo_dataset
 
-    def make() -> QWidget:
-        """Return an editor of a made-up data set."""
-        editor = SplitEditor()
-        editor.setDataset(demo_dataset(1593))
-        return editor
+    editor = SplitEditor()
+    editor.setDataset(demo_dataset(1593))
+    return editor
 
-    show(make, 920, 104)
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 920, 104)

@@ -155,14 +155,16 @@ class _FactView(QWidget):
         self.setAccessibleName(f"{fact.value} {fact.caption}")
 
 
-if __name__ == "__main__":
-    from gui.demo import show
+def _demo() -> QWidget:
+    """Return a strip with made-up data."""
     from gui.demo.datasets import demo_dataset
 
-    def make() -> QWidget:
-        """Return a strip with made-up data."""
-        strip = SummaryStrip()
-        strip.setDataset(demo_dataset())
-        return strip
+    strip = SummaryStrip()
+    strip.setDataset(demo_dataset())
+    return strip
 
-    show(make, 920, 64)
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 920, 64)

@@ -91,3 +91,21 @@ class Scrubber(QWidget):
         if self._timestep_fs is None:
             return f"step {step:,}"
         return f"{step * self._timestep_fs / 1000:,.3f} ps"
+
+
+def _demo() -> QWidget:
+    from gui.demo.path_integral import finished_run
+
+    trajectory = Trajectory()
+    scrubber = Scrubber(trajectory)
+    trajectory.setParent(scrubber)
+    trajectory.set_job(finished_run(scrubber).job)
+    scrubber.setTimestep(0.25)
+    trajectory.show(12)
+    return scrubber
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 480, 48)

@@ -135,3 +135,17 @@ def restyle_plot(plot: pg.PlotWidget) -> None:
         axis.setPen(theme().colour("border_strong"))
         axis.setTextPen(theme().colour("muted"))
         axis.label.setDefaultTextColor(theme().colour("muted"))
+
+
+def _demo() -> QWidget:
+    lag = np.linspace(0.0, 2.0, 41)
+    plot = BandPlot("Mean square displacement", "Å²", "time / ps")
+    for name, token, height in (("H", "curve1", 1.6), ("O", "curve2", 1.05)):
+        plot.setBand(name, token, lag, height * lag + 0.1 * (1 - np.exp(-lag / 0.1)), 0.06 * lag)
+    return plot
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 480, 320)

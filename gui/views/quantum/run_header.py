@@ -155,3 +155,24 @@ def _progress(model: QuantumModel) -> str:
         parts += [progress.speed] if progress.speed else []
         parts += [f"{duration(progress.eta_s)} left"] if progress.eta_s else []
     return "  ·  ".join(parts)
+
+
+def _demo() -> QWidget:
+    from gui.demo import column, demo_session
+    from gui.demo.path_integral import finished_run
+
+    session = demo_session()
+    model = QuantumModel(session.jobs, lambda: session.settings.runs_folder, parent=session)
+    header = RunHeader(model)
+    session.setParent(header)
+    model.follow(finished_run(header).job)
+    if model.run is not None:
+        model.run.refresh_all()
+    header.show_state()
+    return column(header)
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 800, 200)

@@ -195,3 +195,24 @@ _WAYS = {
     Offer.REPORT: lambda panel: panel._model.report(),
     Offer.MORE_BEADS: lambda panel: panel.series_wanted.emit(),
 }
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.path_integral import finished_run
+
+    session = demo_session()
+    model = QuantumModel(session.jobs, lambda: session.settings.runs_folder, parent=session)
+    panel = RunPanel(session, model)
+    panel.setObjectName("canvas")
+    session.setParent(panel)
+    model.follow(finished_run(panel).job)
+    if model.run is not None:
+        model.run.refresh_all()
+    return panel
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 936, 620)

@@ -171,3 +171,27 @@ def _names(folders: list[Path]) -> list[str]:
         name if names.count(name) == 1 else f"{folder.parent.name}/{name}"
         for name, folder in zip(names, folders)
     ]
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.runs import demo_runs
+
+    session = demo_session()
+    runs = demo_runs(session)
+    panel = CurvesPanel(session, runs)
+    for run in runs.summaries():
+        runs.tick(run.folder, run.kind == "md" and run.state == "FINISHED")
+    made = QWidget()
+    made.setObjectName("canvas")
+    layout = QVBoxLayout(made)
+    layout.addWidget(panel.quantityBox)
+    layout.addWidget(panel, 1)
+    session.setParent(made)
+    return made
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 640, 400)

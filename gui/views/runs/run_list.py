@@ -179,3 +179,20 @@ class _RunDelegate(QStyledItemDelegate):
         option.decorationSize = option.decorationSize.scaled(
             16, 16, Qt.AspectRatioMode.IgnoreAspectRatio
         )
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.runs import demo_runs
+    from gui.viewmodels.run_table import RunTable
+
+    session = demo_session()
+    made = RunList(RunFilter(RunTable(demo_runs(session), session), session))
+    session.setParent(made)
+    return made
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 1000, 420)

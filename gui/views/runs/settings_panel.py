@@ -126,3 +126,23 @@ class _SettingsTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole and column == 0:
             return theme().colour("muted")
         return None
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.runs import demo_runs
+
+    session = demo_session()
+    runs = demo_runs(session)
+    panel = SettingsPanel(runs)
+    panel.setObjectName("canvas")
+    session.setParent(panel)
+    for run in runs.summaries():
+        runs.tick(run.folder, run.kind == "md")
+    return panel
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 960, 320)

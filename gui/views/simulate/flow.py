@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QLayout, QLayoutItem
+from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 __all__ = ["FlowLayout", "clear_layout"]
 
@@ -92,3 +92,21 @@ def clear_layout(layout: QLayout) -> None:
         if widget is not None:
             widget.hide()
             widget.deleteLater()
+
+
+def _demo() -> QWidget:
+    from PySide6.QtWidgets import QPushButton
+
+    made = QWidget()
+    made.setObjectName("canvas")
+    row = FlowLayout()
+    made.setLayout(row)
+    for text in ("Halve the time step (0.5 → 0.25 fs)", "Minimise first", "Change settings"):
+        row.addWidget(QPushButton(text))
+    return made
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 320, 120)

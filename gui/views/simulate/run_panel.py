@@ -303,3 +303,23 @@ class RunPanel(QWidget):
         split.setStretchFactor(1, 3)
         split.setSizes([360, 560])
         return split
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.simulation import demo_job
+
+    session = demo_session()
+    model = SimulationModel(session.jobs, lambda: session.settings.runs_folder, parent=session)
+    panel = RunPanel(session, model)
+    panel.setObjectName("canvas")
+    session.setParent(panel)
+    model.follow(demo_job(session))
+    panel.show_run()
+    return panel
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 936, 620)

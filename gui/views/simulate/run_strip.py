@@ -179,3 +179,20 @@ def _facts(job: Job, record: SimulationRecord) -> str:
     if record.checkpoint_step is not None:
         parts.append(f"checkpoint at {record.time_ps(record.checkpoint_step):.4g} ps")
     return "  ·  ".join(parts)
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.simulation import demo_job, demo_record
+
+    session = demo_session()
+    strip = RunStrip()
+    session.setParent(strip)
+    strip.setRun(demo_job(session), demo_record())
+    return strip
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 900, 90)

@@ -215,3 +215,24 @@ def _why_not(state: SimulationState, is_blocked: bool) -> str:
     if state is SimulationState.LOADING:
         return "The structure is being read"
     return "Something marked red keeps it from starting" if is_blocked else "Ctrl+R"
+
+
+def _demo() -> QWidget:
+    from gui.demo import demo_session
+    from gui.demo.molecules import methanol
+
+    session = demo_session()
+    model = SimulationModel(session.jobs, lambda: session.settings.runs_folder, parent=session)
+    atoms = methanol()
+    model.structure_path = Path("methanol.xyz")
+    model.structure = StructurePreview(model.structure_path, atoms.numbers, atoms.positions)
+    panel = SetupPanel(session, model)
+    panel.setObjectName("canvas")
+    session.setParent(panel)
+    return panel
+
+
+if __name__ == "__main__":
+    from gui.demo import show
+
+    show(_demo, 936, 620)
