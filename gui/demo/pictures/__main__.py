@@ -10,9 +10,9 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from gui.demo.pictures.drawing import SCENES, draw, file_name
-from gui.theme import Choice
+from gui.demo.pictures.gallery import LOOKS, gallery
 
-LOOKS: tuple[Choice, ...] = ("light", "dark")
+GALLERY = Path("docs/gui/states.md")
 
 
 def main() -> None:
@@ -23,6 +23,11 @@ def main() -> None:
     parser.add_argument("--look", choices=("light", "dark", "both"), default="both")
     parser.add_argument("--update", action="store_true", help="draw what is in FOLDER anew")
     parser.add_argument("--list", action="store_true", help="print the names of all scenes")
+    parser.add_argument(
+        "--gallery",
+        action="store_true",
+        help="write docs/gui/states.md too, which shows all scenes",
+    )
     options = parser.parse_args()
     if options.list:
         sys.stdout.write("\n".join([*SCENES, ""]))
@@ -36,6 +41,8 @@ def main() -> None:
             looks = [look for look in looks if (options.folder / file_name(name, look)).exists()]
         for path in draw([name], options.folder, looks) if looks else ():
             sys.stdout.write(f"{path.stat().st_size / 1000:6.0f} kB  {path}\n")
+    if options.gallery:
+        GALLERY.write_text(gallery(SCENES), encoding="utf-8")
 
 
 if __name__ == "__main__":
