@@ -19,7 +19,7 @@ from gui.session import Session
 from gui.settings import SettingsStore
 from tests.gui.end_to_end.person import Person
 
-TRAINING_S, RUN_S = 300.0, 120.0  # at most, on two busy cores
+TRAINING_S, RUN_S = 420.0, 240.0  # at most, on two busy cores
 DCD_HEADER = 276  # bytes, a date among them
 
 
@@ -84,6 +84,7 @@ def look_at_parity(person: Person, session: Session) -> None:
 
 def simulate(person: Person, session: Session, folder: Path) -> None:
     person.wait(lambda: person.find("Start simulation"), "the Simulate page")
+    person.type_into("Time step, fs", "0.1")  # takes ten seconds, so that there is time to steer
     person.type_into("Length, ps", "2")
     person.picture("simulation settings")
     person.click("Start simulation")
