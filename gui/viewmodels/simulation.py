@@ -6,7 +6,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,16 @@ from gui.core.simulation_checks import Finding, StructurePreview, check
 from gui.core.simulation_record import SimulationRecord
 from gui.core.simulation_trouble import Trouble, describe_trouble, shorter_timestep
 from gui.jobs import Action, Job, Jobs, JobState, Task
+from gui.viewmodels.page_state import PageState
 from nequip_openmm.errors import ModelFileError, UserError
 from nequip_openmm.settings import find_problems
 
-__all__ = ["PREVIEW", "SimulationModel", "SimulationState"]
+__all__ = ["PREVIEW", "SimulationModel"]
 
 PREVIEW = (sys.executable, "-m", "nequip_openmm.cli.preview")
 """Reads a structure in a process of its own."""
 
 _INPUTS = ("model", "structure")
-
-
-class SimulationState(Enum):
-    """What the page shows; the values are those of `gui.views.common.page.PageState`."""
-
-    EMPTY = "empty"
-    LOADING = "loading"
-    READY = "ready"
-    INVALID = "invalid"
-    STARTING = "starting"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    LOST = "lost"
 
 
 class SimulationModel(QObject):
@@ -61,7 +44,7 @@ class SimulationModel(QObject):
     """
 
     state_changed = Signal(object)
-    """The new `SimulationState`."""
+    """The new `PageState`."""
     inputs_changed = Signal()
     """Model, structure or what was found about them."""
     values_changed = Signal()
@@ -99,7 +82,7 @@ class SimulationModel(QObject):
         self.verification_problem = ""
         self._reading: Task | None = None
         self._verifying: Task | None = None
-        self._was = SimulationState.EMPTY
+        self._was = PageState.EMPTY
 
     # --- what is to be run ----------------------------------------------------------------------------------------
 
@@ -173,7 +156,7 @@ class SimulationModel(QObject):
     @property
     def can_start(self) -> bool:
         """Whether nothing stands in the way."""
-        return self._setup_state() is SimulationState.READY
+        return self._setup_state() is PageState.READY
 
     @property
     def suggested_name(self) -> str:
@@ -310,27 +293,27 @@ class SimulationModel(QObject):
     # --- state ------------------------------------------------------------------------------------------------------
 
     @property
-    def state(self) -> SimulationState:
+    def state(self) -> PageState:
         """What the page shows."""
         if not self.shows_run or self.job is None:
             return self._setup_state()
         if self.job.state is JobState.RUNNING and self.record and not self.record.is_running:
-            return SimulationState.STARTING  # it relaxes
-        return SimulationState[self.job.state.name]
+            return PageState.STARTING  # it relaxes
+        return PageState[self.job.state.name]
 
     @property
     def is_reading(self) -> bool:
         """Whether the structure is still being read."""
         return self._reading is not None
 
-    def _setup_state(self) -> SimulationState:
+    def _setup_state(self) -> PageState:
         if self.is_reading:
-            return SimulationState.LOADING
+            return PageState.LOADING
         if any(finding.level == "error" for finding in self.findings()) or not self.is_valid():
-            return SimulationState.INVALID
+            return PageState.INVALID
         if self.model_path is None or self.structure_path is None:
-            return SimulationState.EMPTY
-        return SimulationState.READY
+            return PageState.EMPTY
+        return PageState.READY
 
     def _tell(self) -> None:
         state = self.state
@@ -386,9 +369,7 @@ class SimulationModel(QObject):
     def _take_event(self, event: dict[str, Any]) -> None:
         if self.record is not None:
             self.record.take(event)
-            is_waited_for = (
-                self._was is SimulationState.STARTING
-            )  # the first sample says that it runs
+            is_waited_for = self._was is PageState.STARTING  # the first sample says that it runs
             if self.shows_run and (is_waited_for or event["ev"] in ("status", "hello")):
                 self._tell()
 

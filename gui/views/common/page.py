@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -11,25 +10,9 @@ from PySide6.QtWidgets import QWidget
 from gui.actions import Action
 from gui.jobs import Job
 from gui.session import Session
+from gui.viewmodels.page_state import PageState
 
 __all__ = ["Page", "PageState"]
-
-
-class PageState(Enum):
-    """What a page shows; each page says what it draws in each."""
-
-    EMPTY = "empty"
-    LOADING = "loading"
-    READY = "ready"
-    INVALID = "invalid"
-    STARTING = "starting"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    LOST = "lost"
 
 
 class Page(QWidget):

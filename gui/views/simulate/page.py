@@ -192,7 +192,7 @@ class SimulatePage(Page):
     def _show_state(self, *_news: object) -> None:
         is_classical = self.modes.value() == "classical"
         if is_classical:
-            self.state = PageState(self.model.state.value)
+            self.state = self.model.state
             self._stack.setCurrentWidget(self.run if self.model.shows_run else self.setup)
             is_set_up = not self.model.shows_run
         else:

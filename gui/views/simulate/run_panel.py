@@ -20,7 +20,8 @@ from gui.core.simulation_record import SimulationRecord
 from gui.jobs import Action, Job
 from gui.session import Session
 from gui.theme import UNIT
-from gui.viewmodels.simulation import SimulationModel, SimulationState
+from gui.viewmodels.page_state import PageState
+from gui.viewmodels.simulation import SimulationModel
 from gui.views.common.banner import Banner
 from gui.views.common.clock import clock
 from gui.views.molecule.player import MoleculePlayer
@@ -35,7 +36,7 @@ from nequip_openmm.errors import UserError
 __all__ = ["RunPanel"]
 
 _PICTURES = "PNG (*.png);;SVG (*.svg)"
-_S = SimulationState
+_S = PageState
 _SAYS = {
     _S.STOPPED: ("info", "Stopped. It can go on from its last checkpoint."),
     _S.FINISHED: ("ok", "Finished."),
@@ -102,7 +103,7 @@ class RunPanel(QWidget):
         self.refresh()
         self.show_state(self._model.state)
 
-    def show_state(self, state: SimulationState) -> None:
+    def show_state(self, state: PageState) -> None:
         """Say what happened and what can be done."""
         trouble = self._model.trouble()
         if not self._model.shows_run:
@@ -197,13 +198,13 @@ class RunPanel(QWidget):
 
     # --- keeping up -----------------------------------------------------------------------------------------------
 
-    def _told(self, state: SimulationState, text: str) -> str:
+    def _told(self, state: PageState, text: str) -> str:
         record = self._model.record
         if state is _S.FINISHED and record is not None:
             return f"Finished: {record.last_time_ps:.4g} ps in {record.last_step:,} steps."
         return text
 
-    def _ways_on(self, state: SimulationState) -> dict:
+    def _ways_on(self, state: PageState) -> dict:
         record = self._model.record
         if state is _S.STOPPED:
             return {"Continue": self._model.continue_}

@@ -18,7 +18,8 @@ from PySide6.QtWidgets import (
 from gui.core.simulation_checks import Finding, StructurePreview
 from gui.session import Session
 from gui.theme import UNIT
-from gui.viewmodels.simulation import SimulationModel, SimulationState
+from gui.viewmodels.page_state import PageState
+from gui.viewmodels.simulation import SimulationModel
 from gui.views.common.banner import Banner
 from gui.views.common.buttons import IconButton, button
 from gui.views.common.card import Card
@@ -97,11 +98,11 @@ class SetupPanel(QWidget):
         self.nameEdit.setPlaceholderText(self._model.suggested_name)
         self.summary.setText(duration_text(self._model.values))
         state = self._model._setup_state()
-        self.startButton.setEnabled(state in (SimulationState.READY, SimulationState.INVALID))
+        self.startButton.setEnabled(state in (PageState.READY, PageState.INVALID))
         blocking = any(finding.level == "error" for finding in self._model.findings())
         self.startButton.setEnabled(self.startButton.isEnabled() and not blocking)
         self.startButton.setToolTip(_why_not(state, blocking))
-        self.checkButton.setEnabled(state is SimulationState.READY and not self._model.is_verifying)
+        self.checkButton.setEnabled(state is PageState.READY and not self._model.is_verifying)
         self._show_verification()
 
     def _show_findings(self, findings: list[Finding]) -> None:
@@ -209,10 +210,10 @@ class SetupPanel(QWidget):
         return row
 
 
-def _why_not(state: SimulationState, is_blocked: bool) -> str:
-    if state is SimulationState.EMPTY:
+def _why_not(state: PageState, is_blocked: bool) -> str:
+    if state is PageState.EMPTY:
         return "Choose a model and a structure first"
-    if state is SimulationState.LOADING:
+    if state is PageState.LOADING:
         return "The structure is being read"
     return "Something marked red keeps it from starting" if is_blocked else "Ctrl+R"
 

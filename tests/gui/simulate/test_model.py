@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from gui.jobs import Action, JobState
-from gui.viewmodels.simulation import SimulationModel, SimulationState
-from gui.views.common.page import PageState
+from gui.viewmodels.page_state import PageState
+from gui.viewmodels.simulation import SimulationModel
 
 Make = Callable[..., SimulationModel]
 
@@ -19,19 +19,15 @@ def _reaches(qtbot, model: SimulationModel, name: str) -> None:
     qtbot.waitUntil(lambda: model.state.name == name)
 
 
-def test_states_have_the_names_of_the_page() -> None:
-    assert {state.value for state in SimulationState} == {state.value for state in PageState}
-
-
 def test_a_page_begins_empty_and_is_ready_with_model_and_structure(
     make_simulation: Make, qtbot, model_file: Path, structure_file: Path
 ) -> None:
     model = make_simulation(filled=False)
-    assert model.state is SimulationState.EMPTY
+    assert model.state is PageState.EMPTY
     model.set_model(model_file)
-    assert model.state is SimulationState.EMPTY
+    assert model.state is PageState.EMPTY
     model.set_structure(structure_file)
-    assert model.state is SimulationState.LOADING
+    assert model.state is PageState.LOADING
     _reaches(qtbot, model, "READY")
     assert model.structure is not None
     assert model.structure.formula == "CH₄O"
@@ -44,7 +40,7 @@ def test_an_unknown_element_keeps_a_run_from_starting(
 ) -> None:
     model = make_simulation()
     model.set_model(make_model(("H", "O"), name="water"))
-    assert model.state is SimulationState.INVALID
+    assert model.state is PageState.INVALID
     assert "C (atom 0)" in model.findings()[0].text
     assert model.findings()[0].field == "structure"
 
@@ -53,7 +49,7 @@ def test_an_unknown_element_keeps_a_run_from_starting(
 def test_wrong_settings_keep_a_run_from_starting(make_simulation: Make, values: dict) -> None:
     model = make_simulation()
     model.set_values(model.values | values)
-    assert model.state is SimulationState.INVALID
+    assert model.state is PageState.INVALID
 
 
 def test_files_that_cannot_be_read_are_told_beside_their_field(
@@ -89,7 +85,7 @@ def test_a_run_starts_runs_and_finishes(make_simulation: Make, qtbot) -> None:
     model.set_values(model.values | {"length": 2.0, "temperature": 320.0})
     job = model.start()
     assert job is not None
-    assert model.state is SimulationState.STARTING
+    assert model.state is PageState.STARTING
     _reaches(qtbot, model, "FINISHED")
     assert seen[0] == "STARTING"
     assert "RUNNING" in seen
@@ -114,7 +110,7 @@ def test_pause_set_checkpoint_stop_reach_the_worker(make_simulation: Make, qtbot
     job.resume()
     _reaches(qtbot, model, "RUNNING")
     job.stop()
-    assert model.state is SimulationState.STOPPING
+    assert model.state is PageState.STOPPING
     _reaches(qtbot, model, "STOPPED")
     assert job.can(Action.CONTINUE)
 
@@ -124,9 +120,9 @@ def test_settings_can_be_seen_while_a_run_goes_on(make_simulation: Make, qtbot) 
     model.start()
     _reaches(qtbot, model, "RUNNING")
     model.set_up()
-    assert model.state is SimulationState.READY
+    assert model.state is PageState.READY
     model.show_run()
-    assert model.state is SimulationState.RUNNING
+    assert model.state is PageState.RUNNING
 
 
 def test_samples_cost_nothing_but_themselves_while_settings_are_shown(
@@ -187,7 +183,7 @@ def test_resuming_goes_on_in_the_same_folder(make_simulation: Make, qtbot) -> No
     job.stop()
     _reaches(qtbot, model, "STOPPED")
     model.apply("continue")
-    assert model.state is SimulationState.STARTING
+    assert model.state is PageState.STARTING
     _reaches(qtbot, model, "RUNNING")
     assert model.job is job
 
@@ -200,7 +196,7 @@ def test_what_the_worker_refuses_is_told(make_simulation: Make, qtbot) -> None:
     assert trouble.title == "This cannot be simulated"
     assert trouble.text.startswith("Timestep = 50: must be")
     model.apply("settings")
-    assert model.state is SimulationState.READY
+    assert model.state is PageState.READY
 
 
 def test_a_run_whose_watcher_and_worker_are_gone_is_lost(
@@ -226,7 +222,7 @@ def test_a_run_that_is_over_is_shown_with_all_its_rows(make_simulation: Make, qt
     _reaches(qtbot, model, "FINISHED")
     other = make_simulation("ok", filled=False)
     other.follow(job)
-    assert other.state is SimulationState.FINISHED
+    assert other.state is PageState.FINISHED
     assert len(other.record.series.arrays("temp")[0]) == 20
 
 
@@ -263,7 +259,7 @@ def test_a_folder_that_cannot_be_made_is_told(make_simulation: Make, qtbot, tmp_
     (tmp_path / "runs").write_text("a file")
     with qtbot.waitSignal(model.failed):
         assert model.start() is None
-    assert model.state is SimulationState.READY
+    assert model.state is PageState.READY
 
 
 def test_no_torch_in_the_window(make_simulation: Make) -> None:
@@ -280,4 +276,4 @@ def test_no_torch_in_the_window(make_simulation: Make) -> None:
 
 
 def test_job_states_all_have_a_state_of_the_page() -> None:
-    assert {state.name for state in JobState} <= set(SimulationState.__members__)
+    assert {state.name for state in JobState} <= set(PageState.__members__)
